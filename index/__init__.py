@@ -1,0 +1,1 @@
+"""Products and an encoder bundle in, a searchable index bundle out; `index.engine` searches it."""

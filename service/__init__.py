@@ -1,0 +1,1 @@
+"""An index bundle in, HTTP answers out."""

@@ -1,0 +1,1 @@
+"""Catalogue and judgments in, a refined encoder checkpoint and its reports out (offline)."""
