@@ -1,0 +1,49 @@
+"""Texts to token ids: truncated, never padded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from catalog.errors import BundleError
+
+TOKENIZER_FILE = "tokenizer.json"
+
+
+class TokenReader:
+    """A `tokenizer.json`, framed by its special tokens and cut on the right to a given length.
+
+    Truncation is done here instead of with the tokenizer's own switch, which is state: queries and
+    items are cut at different lengths, from several threads, by one tokenizer.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the file. Raises BundleError when it cannot be understood."""
+        try:
+            self._tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # tokenizers raises bare Exception
+            raise BundleError(
+                f"the tokenizer cannot be read: {error}",
+                where=path,
+                hint="The file is damaged or from a newer tokenizers; export the encoder again.",
+            ) from error
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._before, self._after = _frame(self._tokenizer)
+
+    def ids(self, texts: Sequence[str], limit: int) -> list[list[int]]:
+        """Token ids of each text, at most `limit` of them, special tokens included."""
+        room = max(limit - len(self._before) - len(self._after), 0)
+        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [[*self._before, *encoding.ids[:room], *self._after] for encoding in encodings]
+
+
+def _frame(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """The special tokens that the tokenizer sets before and after a text."""
+    example = tokenizer.encode("a", add_special_tokens=True)
+    special = example.special_tokens_mask
+    start = special.index(0) if 0 in special else len(special)
+    stop = len(special) - special[::-1].index(0) if 0 in special else len(special)
+    return example.ids[:start], example.ids[stop:]
