@@ -19,7 +19,7 @@ class Grade(IntEnum):
 
     @property
     def gain(self) -> float:
-        """nDCG gain: 0, ½, 1."""
+        """Gain in nDCG: 0, ½, 1."""
         return self.value / 2
 
 
@@ -45,7 +45,7 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Judgment:
-    """A grade for one pair of query and product; `source` says who gave it (human, llm, policy …)."""
+    """A grade for a pair of query and product; `source` says who gave it (human, llm, policy …)."""
 
     query: str
     product_id: str
