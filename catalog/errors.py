@@ -1,20 +1,20 @@
 """Every error Gradus raises on purpose, as one tree.
 
-    GradusError
-    ├── CatalogError            a product or query file cannot be used
-    ├── JudgmentError           a judgment file cannot be used
-    ├── QueryError              a search request cannot be understood
-    ├── TrainingError           a training run cannot start or go on
-    ├── BundleError             an artefact directory cannot be used
-    │   ├── MissingFile         a file the manifest lists is not there
-    │   ├── HashMismatch        a file differs from what was written
-    │   ├── SchemaTooNew        written by a newer Gradus
-    │   ├── EncoderMismatch     vectors and encoder do not belong together
-    │   └── ParityError         an exported encoder strays from its checkpoint
-    └── ServingError            a good request that cannot be answered now
-        ├── Overloaded          the queue is full
-        ├── NotReady            no index is open yet
-        └── DeadlineExceeded    the time the client allowed has passed
+GradusError
+├── CatalogError            a product or query file cannot be used
+├── JudgmentError           a judgment file cannot be used
+├── QueryError              a search request cannot be understood
+├── TrainingError           a training run cannot start or go on
+├── BundleError             an artefact directory cannot be used
+│   ├── MissingFile         a file the manifest lists is not there
+│   ├── HashMismatch        a file differs from what was written
+│   ├── SchemaTooNew        written by a newer Gradus
+│   ├── EncoderMismatch     vectors and encoder do not belong together
+│   └── ParityError         an exported encoder strays from its checkpoint
+└── ServingError            a good request that cannot be answered now
+    ├── Overloaded          the queue is full
+    ├── NotReady            no index is open yet
+    └── DeadlineExceeded    the time the client allowed has passed
 """
 
 from __future__ import annotations
