@@ -16,6 +16,12 @@ _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _GZIP = b"\x1f\x8b"
 
 
+def suffix_of(path: Path) -> str:
+    """The suffix that says the format, in lower case, with `.gz` passed over; empty without one."""
+    bare = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    return bare.suffix.lower()
+
+
 def check_readable(report: Reporter) -> None:
     """Raise the reporter's error unless its path is a file with something in it."""
     path = report.path

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from catalog.model import Grade
-from catalog.values import Unusable, text
+from catalog.values import FieldError, text
 
 _WORDS: Mapping[str, Grade] = {
     "e": Grade.EXACT,
@@ -43,11 +43,11 @@ def grade_of(column: str, value: Any) -> Grade:
     """The grade that `value` means in `column` (one of SCALES); case and white space do not count.
 
     Raises:
-        Unusable: the column's scale does not know the value.
+        FieldError: the column's scale does not know the value.
     """
     grade = SCALES[column].get(text(value).lower())
     if grade is None:
-        raise Unusable(
+        raise FieldError(
             f"{column} {text(value)!r} is unknown; it may be {', '.join(sorted(SCALES[column]))}"
         )
     return grade

@@ -45,6 +45,10 @@ class Issues:
         """How many issues of all kinds."""
         return self.counts.total()
 
+    def so_far(self) -> Issues:
+        """The figures of now, to compare with later."""
+        return Issues(self.kept, self.skipped, self.left_out)
+
     def add(self, issue: Issue) -> None:
         """Count an issue and keep it if it is among the first of its kind."""
         self.counts[issue.kind] += 1
@@ -89,17 +93,18 @@ class Reporter:
         where = f"{self.path}:{line}" if line else str(self.path)
         raise self.error(what, where=where, expected=expected, found=found, hint=hint)
 
-    def refuse_if_nothing(self, noun: str, kept_before: int, hint: str) -> None:
-        """Raise `error` when the file gave nothing at all: never a silent empty catalogue."""
-        if self.issues.kept > kept_before:
+    def refuse_if_nothing(self, noun: str, before: Issues, hint: str) -> None:
+        """Raise `error` when the file gave nothing since `before`: never a silent empty result."""
+        now = self.issues
+        if now.kept > before.kept:
             return
-        first = next((kind[0] for kind in self.issues.examples.values()), None)
-        self.refuse(
-            f"the file gave no {noun}",
-            found=f"{self.issues.skipped:,} skipped, {self.issues.left_out:,} left out"
-            + (f"; first: {first}" if first else ""),
-            hint=hint,
-        )
+        found = f"{now.skipped - before.skipped:,} skipped"
+        found += f", {now.left_out - before.left_out:,} left out by the filter"
+        here = f"{self.path}:"
+        first = (kind[0] for kind in now.examples.values() if kind[0].where.startswith(here))
+        if example := next(first, None):
+            found += f"; first {example}"
+        self.refuse(f"the file gave no {noun}", found=found, hint=hint)
 
     def _report(self, issue: Issue) -> None:
         if self.strict:

@@ -13,7 +13,7 @@ from catalog.issues import Issues, Reporter
 from catalog.model import Grade, Judgment
 from catalog.records import Columns, Record, read_records
 from catalog.text import normalise
-from catalog.values import Unusable, text
+from catalog.values import FieldError, text
 
 _HINT = "A judgment file names its columns: query, product_id and one of esci, grade, label."
 
@@ -72,7 +72,7 @@ def _judgments(
     report: Reporter, known_products: Collection[str] | None, where: Mapping[str, str]
 ) -> Iterator[Judgment]:
     issues = report.issues
-    kept_before = issues.kept
+    before = issues.so_far()
     used = frozenset({"query", "query_id", "product_id", "source", *SCALES, *where})
     needed = (("query", "query_id"), ("product_id",), tuple(SCALES), *((name,) for name in where))
     seen: dict[int, Grade] = {}
@@ -91,7 +91,7 @@ def _judgments(
             continue
         issues.kept += 1
         yield judgment
-    report.refuse_if_nothing("judgment", kept_before, _HINT)
+    report.refuse_if_nothing("judgment", before, _HINT)
 
 
 def _judgment(
@@ -101,7 +101,7 @@ def _judgment(
         query, product_id = text(record.get("query")), text(record.get("product_id"))
         source = text(record.get("source"))
         column = next(name for name in SCALES if name in record)
-    except Unusable as error:
+    except FieldError as error:
         report.skip("broken line", line, str(error))
         return None
     except StopIteration:
@@ -121,7 +121,7 @@ def _judgment(
         return None
     try:
         grade = grade_of(column, record[column])
-    except Unusable as error:
+    except FieldError as error:
         report.skip("unknown grade", line, str(error))
         return None
     return Judgment(query, product_id, grade, source or ("llm" if column == "rating" else "human"))

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from types import MappingProxyType
-
-_NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 
 
 class Grade(IntEnum):
@@ -36,7 +33,7 @@ class Product:
     title: str
     brand: str = ""
     category: tuple[str, ...] = ()
-    attributes: Mapping[str, str] = field(default_factory=lambda: _NO_ATTRIBUTES)
+    attributes: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     price: float | None = None
     stock: int | None = None

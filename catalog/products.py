@@ -14,7 +14,7 @@ from catalog.issues import Issues, Reporter
 from catalog.layout import Alternatives, Layout, load_layout
 from catalog.model import Product
 from catalog.records import Columns, Record, read_records
-from catalog.values import Unusable, number, path, text, whole
+from catalog.values import FieldError, number, path, text, whole
 
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ def product_record(product: Product) -> dict[str, Any]:
 
 def _products(report: Reporter, layout: Layout) -> Iterator[Product]:
     issues = report.issues
-    kept_before = issues.kept
+    before = issues.so_far()
     hint = f"Read as layout {layout.name}; choose another with --layout."
     columns = Columns((layout.id, layout.title), layout.columns, hint)
     seen: set[str] = set()
@@ -90,7 +90,7 @@ def _products(report: Reporter, layout: Layout) -> Iterator[Product]:
         seen.add(product.id)
         issues.kept += 1
         yield product
-    report.refuse_if_nothing("product", kept_before, hint)
+    report.refuse_if_nothing("product", before, hint)
 
 
 def _wanted(record: Record, keep: Mapping[str, tuple[str, ...]]) -> bool:
@@ -108,7 +108,7 @@ def _product(record: Record, line: int, layout: Layout, report: Reporter) -> Pro
         )
         description = "\n".join(filter(None, (_text(record, part) for part in layout.description)))
         attributes = _attributes(record, layout)
-    except Unusable as error:
+    except FieldError as error:
         report.skip("broken line", line, str(error))
         return None
     if not identity:
@@ -141,8 +141,8 @@ def _first(record: Record, columns: Alternatives) -> Any:
 def _text(record: Record, columns: Alternatives) -> str:
     try:
         return text(_first(record, columns))
-    except Unusable as error:
-        raise Unusable(f"{' or '.join(columns)}: {error}") from None
+    except FieldError as error:
+        raise FieldError(f"{' or '.join(columns)}: {error}") from None
 
 
 def _figure(
@@ -157,7 +157,7 @@ def _figure(
         return None
     try:
         return convert(_first(record, columns))
-    except Unusable as error:
+    except FieldError as error:
         report.flaw(f"bad {name}", line, f"{name}: {error}; left out")
         return None
 
@@ -189,7 +189,7 @@ def _pairs(packed: Any, layout: Layout) -> Iterator[tuple[str, str]]:
     elif isinstance(packed, list) and all(isinstance(p, tuple) and len(p) == 2 for p in packed):
         pairs = packed  # a Parquet map
     else:
-        raise Unusable(f"attributes: an object is expected, not {type(packed).__name__}")
+        raise FieldError(f"attributes: an object is expected, not {str(packed)[:40]!r}")
     for name, value in pairs:
         name, value = text(name), text(value)
         if name and value:

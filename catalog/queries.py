@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from catalog.errors import CatalogError
-from catalog.files import MAX_LINE, check_readable, numbered_lines
+from catalog.files import MAX_LINE, check_readable, numbered_lines, suffix_of
 from catalog.issues import Issues, Reporter
 from catalog.records import Columns, Record, read_records
 from catalog.text import normalise
-from catalog.values import Unusable, number, text
+from catalog.values import FieldError, number, text
 
 _HINT = "A query file is .txt with one query a line, or names its columns: query, frequency."
 
@@ -33,14 +33,14 @@ def read_queries(
 
 
 def _queries(report: Reporter) -> Iterator[tuple[str, float]]:
-    kept_before = report.issues.kept
-    plain = ".txt" in (suffix.lower() for suffix in report.path.suffixes[-2:])
+    before = report.issues.so_far()
     columns = Columns((("query",),), frozenset({"query", "frequency"}), _HINT)
+    plain = suffix_of(report.path) == ".txt"
     records = _plain_lines(report) if plain else read_records(report, columns)
     for line, record in records:
         try:
             query = text(record.get("query"))
-        except Unusable as error:
+        except FieldError as error:
             report.skip("broken line", line, f"query: {error}")
             continue
         if not normalise(query):
@@ -49,27 +49,27 @@ def _queries(report: Reporter) -> Iterator[tuple[str, float]]:
         weight = _weight(record, line, report)
         report.issues.kept += 1
         yield query, weight
-    report.refuse_if_nothing("query", kept_before, _HINT)
+    report.refuse_if_nothing("query", before, _HINT)
 
 
 def _weight(record: Record, line: int, report: Reporter) -> float:
     try:
         weight = number(record.get("frequency"))
-    except Unusable as error:
+    except FieldError as error:
         report.flaw("bad frequency", line, f"frequency: {error}; taken as 1")
         return 1.0
     return 1.0 if weight is None else weight
 
 
 def _plain_lines(report: Reporter) -> Iterator[tuple[int, Record]]:
-    for number_, line in numbered_lines(report):
+    for place, line in numbered_lines(report):
         if line is None:
-            report.skip("broken line", number_, f"the line is longer than {MAX_LINE:,} bytes")
+            report.skip("broken line", place, f"the line is longer than {MAX_LINE:,} bytes")
             continue
         try:
             query = line.decode("utf-8").strip()
         except UnicodeDecodeError:
-            report.skip("broken line", number_, "not UTF-8")
+            report.skip("broken line", place, "not UTF-8")
             continue
         if query:
-            yield number_, {"query": query}
+            yield place, {"query": query}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.delimited import read_delimited
+from catalog.files import suffix_of
 from catalog.issues import Reporter
 from catalog.jsonl import read_jsonl
 from catalog.parquet import read_parquet
@@ -47,8 +48,7 @@ def read_records(
     The suffix decides (`.gz` behind it is passed over): .jsonl .ndjson .json, .tsv .csv .tab .txt,
     .parquet .pq.
     """
-    suffixes = [suffix.lower() for suffix in report.path.suffixes if suffix.lower() != ".gz"]
-    suffix = suffixes[-1] if suffixes else ""
+    suffix = suffix_of(report.path)
     if suffix in _JSON:
         return read_jsonl(report)
     if suffix in _DELIMITED:

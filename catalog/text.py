@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
-# Categories Cc and Cf hold controls and invisible format characters (zero-width joiner, BOM, bidi
-# marks). Shops paste them by accident; nobody searches for them. White space among the controls is
-# kept apart: it separates words.
-_SPACE = re.compile(r"\s+")
+
+class _Visible(dict[int, int | None]):
+    """Table for `str.translate` that drops what cannot be seen, filled as characters turn up.
+
+    Categories Cc and Cf hold controls and invisible format characters (zero-width joiner, BOM,
+    bidi marks), Cs halves of surrogate pairs. Shops paste them by accident; nobody searches for
+    them. White space among the controls is kept: it separates words.
+    """
+
+    def __missing__(self, code: int) -> int | None:
+        character = chr(code)
+        visible = character.isspace() or unicodedata.category(character) not in {"Cc", "Cf", "Cs"}
+        self[code] = code if visible else None
+        return self[code]
+
+
+_VISIBLE = _Visible()
 
 
 def normalise(text: str) -> str:
@@ -24,10 +36,5 @@ def normalise(text: str) -> str:
 
 
 def _fold(text: str) -> str:
-    text = unicodedata.normalize("NFKC", text).casefold()
-    visible = (
-        character
-        for character in text
-        if character.isspace() or unicodedata.category(character) not in {"Cc", "Cf", "Cs"}
-    )
-    return _SPACE.sub(" ", "".join(visible)).strip()
+    text = unicodedata.normalize("NFKC", text).casefold().translate(_VISIBLE)
+    return " ".join(text.split())

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 
-class Unusable(ValueError):
+class FieldError(ValueError):
     """A value that cannot be what its field needs; the message says why."""
 
 
@@ -15,7 +15,7 @@ def text(value: Any) -> str:
     """A value as text, stripped: `None` is empty, whole floats lose their `.0`, lists are joined.
 
     Raises:
-        Unusable: an object, or a list that holds one.
+        FieldError: an object, or a list that holds one or another list.
     """
     if isinstance(value, str):
         return value.strip()
@@ -27,16 +27,16 @@ def text(value: Any) -> str:
         return str(int(value))
     if isinstance(value, int | float):
         return str(value)
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) and not any(isinstance(v, list | tuple) for v in value):
         return ", ".join(part for part in map(text, value) if part)
-    raise Unusable(f"a text is expected, not {type(value).__name__}")
+    raise FieldError(f"a text is expected, not {_name(value)}")
 
 
 def number(value: Any) -> float | None:
     """A finite number >= 0, or `None` for nothing.
 
     Raises:
-        Unusable: no number, negative, NaN or infinite.
+        FieldError: no number, negative, NaN or infinite.
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
@@ -45,9 +45,9 @@ def number(value: Any) -> float | None:
     else:
         found = _float(value)
     if not math.isfinite(found):
-        raise Unusable(f"a finite number is expected, not {value!r}")
+        raise FieldError(f"a finite number is expected, not {value!r}")
     if found < 0:
-        raise Unusable(f"a number from 0 is expected, not {value!r}")
+        raise FieldError(f"a number from 0 is expected, not {value!r}")
     return found
 
 
@@ -55,13 +55,13 @@ def whole(value: Any) -> int | None:
     """A whole number >= 0, or `None` for nothing.
 
     Raises:
-        Unusable: as `number`, or there is a fraction.
+        FieldError: as `number`, or there is a fraction.
     """
     found = number(value)
     if found is None:
         return None
     if not found.is_integer():
-        raise Unusable(f"a whole number is expected, not {value!r}")
+        raise FieldError(f"a whole number is expected, not {value!r}")
     return int(found)
 
 
@@ -75,11 +75,16 @@ def _float(value: float | str) -> float:
     try:
         return float(value)
     except (ValueError, OverflowError):
-        raise Unusable(f"a number is expected, not {str(value)[:40]!r}") from None
+        raise FieldError(f"a number is expected, not {str(value)[:40]!r}") from None
 
 
 def _number_like(value: Any) -> float:
     # Parquet decimals come as decimal.Decimal; anything else here is a truth value, list or object.
     if type(value).__name__ == "Decimal":
         return float(value)
-    raise Unusable(f"a number is expected, not {type(value).__name__}")
+    raise FieldError(f"a number is expected, not {_name(value)}")
+
+
+def _name(value: Any) -> str:
+    names = {dict: "an object", list: "a list", tuple: "a list", bool: "a truth value"}
+    return names.get(type(value), f"{type(value).__name__} {str(value)[:40]!r}")
