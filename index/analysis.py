@@ -1,0 +1,69 @@
+"""Lexical analysis: text in, stemmed terms out; the same for products and queries.
+
+Normalise, split into words, set English stop words apart, stem with Snowball. Digits are words:
+sizes and model numbers matter in a shop.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+
+import Stemmer
+
+from catalog.text import normalise
+
+MAX_QUERY_TERMS = 64
+
+# A word is a run of letters and digits, with apostrophes inside (`levi's`) and decimal points
+# between digits (`1.5`). Hyphens, slashes and underscores separate words.
+_WORD = re.compile(r"\d+(?:\.\d+)+|[^\W_]+(?:'[^\W_]+)*")
+_CURLY = str.maketrans({"\u2019": "'", "\u02bc": "'"})
+
+STOP_WORDS = frozenset(
+    """
+    a an and are as at be but by for from has have if in into is it its my no not of on or our such
+    that the their then there these they this to was we were will with you your
+    """.split()  # noqa: SIM905, a list of fifty quoted words reads worse
+)
+
+_stemmer = Stemmer.Stemmer("english", 0)
+
+
+@lru_cache(maxsize=1 << 17)
+def stem(word: str) -> str:
+    """The Snowball (English) stem of one normalised word."""
+    stemmed: str = _stemmer.stemWord(word)
+    return stemmed
+
+
+def words(text: str) -> list[str]:
+    """The normalised words of `text` in order, stop words included, not stemmed."""
+    return _WORD.findall(normalise(text).translate(_CURLY))
+
+
+@dataclass(frozen=True)
+class QueryTerms:
+    """What the lexical arm looks for.
+
+    `counts` holds each distinct term with its number of occurrences in the query, sorted by term:
+    sums over terms run in this order everywhere. `dropped` counts the words beyond the first 64.
+    """
+
+    counts: tuple[tuple[str, int], ...]
+    dropped: int = 0
+
+
+def query_terms(text: str) -> QueryTerms:
+    """Terms of a query: stop words only if it has nothing else, the first 64 words at most."""
+    every = words(text)
+    kept = [word for word in every if word not in STOP_WORDS] or every
+    counts = Counter(stem(word) for word in kept[:MAX_QUERY_TERMS])
+    return QueryTerms(tuple(sorted(counts.items())), max(0, len(kept) - MAX_QUERY_TERMS))
+
+
+def has_words(text: str) -> bool:
+    """Whether `text` holds a letter or digit at all (emoji and punctuation alone do not)."""
+    return _WORD.search(normalise(text)) is not None

@@ -1,0 +1,172 @@
+"""Building an index: products and an encoder in, one published version out.
+
+The version is written beside its place and renamed when whole, so a killed build changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+
+from catalog.artefact import write_manifest, writing
+from catalog.errors import CatalogError
+from catalog.model import Product
+from export.bundle import Encoder, Precision, copy_serving_files
+from index.bundle import ENCODER_DIR, LEXICAL_DIR, IndexBundle
+from index.calibration import Calibration, default_calibration
+from index.dense import VECTORS_FILE, DenseIndex, DenseSettings
+from index.dense_build import build_graph, settle_ef
+from index.lexical import LexicalIndex, LexicalSettings, settings_json
+from index.lexical_build import LexicalBuilder
+from index.progress import progress
+from index.store import ProductStore, StoreWriter
+from index.versions import KIND, new_version, publish
+
+QUALITY_FILE = "quality.json"
+LIBRARIES = ("gradus", "numpy", "hnswlib", "PyStemmer", "onnxruntime", "tokenizers")
+_CHUNK = 8192  # products embedded between two writes
+_PROBES = 200  # queries that measure the recall of the graph
+
+Calibrate = Callable[[IndexBundle, Encoder], tuple[Calibration, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """`candidates` is c, the depth of each arm for the life of the index."""
+
+    candidates: int = 200
+    lexical: LexicalSettings = field(default_factory=LexicalSettings)
+    dense: DenseSettings = field(default_factory=DenseSettings)
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build made: the version directory and what was measured on the way."""
+
+    directory: Path
+    quality: Mapping[str, Any]
+
+
+def as_shipped(_bundle: IndexBundle, _encoder: Encoder) -> tuple[Calibration, dict[str, Any]]:
+    """Calibrate with the shipped numbers, for a catalogue without judgments."""
+    return default_calibration(), {}
+
+
+def build_index(
+    products: Iterable[Product],
+    encoder: Encoder,
+    root: Path,
+    *,
+    settings: BuildSettings | None = None,
+    calibrate: Calibrate = as_shipped,
+    probes: Iterable[str] = (),
+    encoder_dir: Path | None = None,
+    parents: Mapping[str, str] | None = None,
+    duplicates: Callable[[Product], None] = lambda _product: None,
+    live: bool = True,
+) -> Built:
+    """Build a version under `root` and make it live.
+
+    `products` is read once, as a stream; of two with one id the first is kept. `calibrate` gets
+    the finished arms. `probes` are queries that measure the recall of the graph, besides words of
+    titles. The serving files of `encoder_dir` are copied into the index; without it, whoever opens
+    the index brings the encoder along. `parents` are fingerprints of what went in. `duplicates`
+    hears of every product whose id was there already.
+
+    Raises:
+        CatalogError: there is no product.
+        BundleError: `encoder_dir` is damaged, or the encoder gives vectors that are not finite.
+        JudgmentError: from `calibrate`.
+
+    """
+    settings = settings or BuildSettings()
+    version = new_version(root)
+    with writing(version) as directory:
+        store = _read_products(products, directory, settings.lexical, duplicates)
+        lexical = LexicalIndex.load(directory / LEXICAL_DIR)
+        dense = _embed(store, encoder, directory, settings.dense)
+        vectors = encoder.encode_queries(list(_probe_texts(store, probes)))
+        dense, recall = settle_ef(dense, vectors, settings.candidates)
+        dense.save(directory)
+        bundle = IndexBundle.unpublished(
+            directory, store, lexical, dense, settings.candidates, encoder.fingerprint
+        )
+        calibration, fitted = calibrate(bundle, encoder)
+        calibration.save(directory)
+        quality = {
+            "products": len(store),
+            "hnsw": asdict(recall),
+            "calibration": {"name": calibration.name, "alpha": calibration.alpha, **fitted},
+        }
+        (directory / QUALITY_FILE).write_text(json.dumps(quality, indent=2) + "\n")
+        precision: Precision = getattr(encoder, "precision", "int8")
+        if encoder_dir is not None:
+            copy_serving_files(encoder_dir, directory / ENCODER_DIR, precision=precision)
+        write_manifest(
+            directory,
+            KIND,
+            parents={**(parents or {}), "encoder": encoder.fingerprint},
+            config={
+                "candidates": settings.candidates,
+                "precision": precision,
+                "lexical": settings_json(settings.lexical),
+                "dense": asdict(dense.settings),
+            },
+            quality=quality,
+            libraries=LIBRARIES,
+        )
+    if live:
+        publish(root, version.name)
+    return Built(version, quality)
+
+
+def _read_products(
+    products: Iterable[Product],
+    directory: Path,
+    settings: LexicalSettings,
+    duplicates: Callable[[Product], None],
+) -> ProductStore:
+    writer, builder = StoreWriter(directory), LexicalBuilder(settings)
+    with progress("reading products", None, "products") as advance:
+        for product in products:
+            if writer.add(product):
+                builder.add(product)
+                advance(1)
+            else:
+                duplicates(product)
+    writer.close()
+    store = ProductStore.load(directory)
+    if not len(store):
+        raise CatalogError("there is no product to index")
+    builder.save(directory / LEXICAL_DIR)
+    return store
+
+
+def _embed(
+    store: ProductStore, encoder: Encoder, directory: Path, settings: DenseSettings
+) -> DenseIndex:
+    vectors = open_memmap(
+        directory / VECTORS_FILE, mode="w+", dtype=np.float32, shape=(len(store), encoder.dim)
+    )
+    with progress("embedding", len(store), "products") as advance:
+        for start in range(0, len(store), _CHUNK):
+            rows = range(start, min(start + _CHUNK, len(store)))
+            vectors[start : rows.stop] = encoder.encode_products(store.products(rows), advance)
+    vectors.flush()
+    with progress("linking", len(store), "products") as advance:
+        return build_graph(np.asarray(vectors), settings, advance)
+
+
+def _probe_texts(store: ProductStore, probes: Iterable[str]) -> Iterator[str]:
+    """Queries like those to come: the ones given, then the first words of titles."""
+    given = list(dict.fromkeys(probes))[:_PROBES]
+    yield from given
+    rows = np.random.default_rng(0).permutation(len(store))[: _PROBES - len(given)]
+    for number, product in enumerate(store.products(rows.tolist())):
+        yield " ".join(product.title.split()[: 1 + number % 4])

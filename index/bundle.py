@@ -1,0 +1,108 @@
+"""An index bundle, open: store, both arms and calibration, verified to belong together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog.artefact import SCHEMA, Manifest, read_manifest
+from catalog.errors import BundleError, EncoderMismatch
+from export.bundle import Encoder, EncoderBundle
+from index.calibration import Calibration, default_calibration
+from index.dense import DenseIndex
+from index.lexical import LexicalIndex
+from index.store import ProductStore
+from index.versions import KIND, resolve
+
+ENCODER_DIR = "encoder"
+LEXICAL_DIR = "lexical"
+
+
+@dataclass(frozen=True)
+class IndexBundle:
+    """One version of an index. `candidates` is c, the depth of each arm, fixed at the build."""
+
+    directory: Path
+    manifest: Manifest
+    store: ProductStore
+    lexical: LexicalIndex
+    dense: DenseIndex
+    calibration: Calibration
+    candidates: int
+
+    @property
+    def version(self) -> str:
+        """Name of the version directory."""
+        return self.directory.name
+
+    @property
+    def encoder_fingerprint(self) -> str:
+        """Fingerprint of the encoder that made the vectors."""
+        return str(self.manifest.parents.get("encoder", ""))
+
+    @classmethod
+    def open(cls, path: Path, *, verify: bool = True) -> IndexBundle:
+        """Open the version at `path`, or the live one of a root; with `verify`, hash every file.
+
+        Raises MissingFile, HashMismatch, SchemaTooNew, or BundleError when a part is damaged.
+        """
+        directory = resolve(path)
+        manifest = read_manifest(directory, KIND, verify=verify)
+        store = ProductStore.load(directory)
+        lexical = LexicalIndex.load(directory / LEXICAL_DIR)
+        dense = DenseIndex.load(directory)
+        if not len(store) == lexical.products == dense.products:
+            raise BundleError(
+                "the parts of the index disagree on the number of products",
+                where=directory,
+                found=f"store {len(store)}, lexical {lexical.products}, vectors {dense.products}",
+                hint="Build the index again.",
+            )
+        return cls(
+            directory,
+            manifest,
+            store,
+            lexical,
+            dense,
+            Calibration.load(directory),
+            int(manifest.config.get("candidates", 200)),
+        )
+
+    @classmethod
+    def unpublished(
+        cls,
+        directory: Path,
+        store: ProductStore,
+        lexical: LexicalIndex,
+        dense: DenseIndex,
+        candidates: int,
+        encoder: str,
+    ) -> IndexBundle:
+        """A bundle still being built: no manifest on disk yet, the shipped calibration."""
+        manifest = Manifest(KIND, SCHEMA, "", {}, parents={"encoder": encoder})
+        return cls(directory, manifest, store, lexical, dense, default_calibration(), candidates)
+
+    def open_encoder(self, *, verify: bool = True, threads: int = 1) -> EncoderBundle:
+        """The encoder that travels inside the index."""
+        precision = self.manifest.config.get("precision", "int8")
+        return EncoderBundle.load(
+            self.directory / ENCODER_DIR, precision=precision, verify=verify, threads=threads
+        )
+
+    def check_encoder(self, encoder: Encoder) -> None:
+        """Raises EncoderMismatch unless `encoder` is the one that made the vectors."""
+        if encoder.fingerprint != self.encoder_fingerprint:
+            raise EncoderMismatch(
+                "this index was built by another encoder",
+                where=self.directory,
+                expected=f"encoder {self.encoder_fingerprint[:12]}",
+                found=encoder.fingerprint[:12],
+                hint="Build the index again with this encoder, or open it with its own.",
+            )
+        if self.dense.products and encoder.dim != self.dense.vectors.shape[1]:
+            raise EncoderMismatch(
+                "query vectors and product vectors differ in length",
+                where=self.directory,
+                expected=str(self.dense.vectors.shape[1]),
+                found=str(encoder.dim),
+            )

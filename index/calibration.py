@@ -1,0 +1,175 @@
+"""From a score to a calibrated relevance and a tier.
+
+`score` = alpha·semantic + (1-alpha)·lexical. A monotone ordinal model of that one score gives
+P(grade ≥ 1) and P(grade = 2); `relevance` = ½·P(≥1) + ½·P(=2), the expected gain. Tiers are cut on
+relevance. Each mode (hybrid, semantic, lexical) has a model and cuts of its own, so an answer that
+lacks one arm is calibrated too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.errors import BundleError
+
+Scores = NDArray[np.float64]
+Mode = Literal["hybrid", "semantic", "lexical"]
+Tier = Literal["exact", "substitute", "irrelevant"]
+Source = Literal["fitted", "in_sample", "transferred", "default"]
+
+MODES: tuple[Mode, ...] = ("lexical", "semantic", "hybrid")
+TIERS: tuple[Tier, ...] = ("irrelevant", "substitute", "exact")  # by grade
+CALIBRATION_FILE = "calibration.json"
+
+
+@dataclass(frozen=True)
+class Link:
+    """Two piecewise-linear curves over one score, both rising, P(≥1) never below P(=2).
+
+    `scores` are the knots, strictly ascending; `substitute` and `exact` the probabilities there.
+    Beyond the outer knots the curves are flat.
+    """
+
+    scores: tuple[float, ...]
+    substitute: tuple[float, ...]
+    exact: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        rising = all(np.all(np.diff(values) >= 0.0) for values in (self.substitute, self.exact))
+        lengths = {len(self.scores), len(self.substitute), len(self.exact)}
+        if len(lengths) != 1 or not self.scores or np.any(np.diff(self.scores) <= 0.0):
+            raise ValueError("the knots of a link must ascend, with two probabilities each")
+        if not rising or np.any(np.subtract(self.substitute, self.exact) < 0.0):
+            raise ValueError("the curves of a link must rise, P(>=1) never below P(=2)")
+        if min(self.exact) < 0.0 or max(self.substitute) > 1.0:
+            raise ValueError("the probabilities of a link must lie in [0, 1]")
+
+    def probabilities(self, scores: Scores) -> tuple[Scores, Scores]:
+        """P(grade ≥ 1) and P(grade = 2) of each score, both (n,) float64."""
+        return self._curve(self.substitute, scores), self._curve(self.exact, scores)
+
+    def relevance(self, scores: Scores) -> Scores:
+        """Expected gain of each score in [0, 1], rounded to 6 decimals."""
+        substitute, exact = self.probabilities(scores)
+        return np.round(0.5 * substitute + 0.5 * exact, 6)
+
+    def _curve(self, values: tuple[float, ...], scores: Scores) -> Scores:
+        # np.interp chooses its arithmetic by the number of scores and may overshoot a knot by one
+        # bit; these few operations give a score the same value in any company, and never fall.
+        xs, ys = np.asarray(self.scores), np.asarray(values)
+        left = np.clip(np.searchsorted(xs, scores, side="right") - 1, 0, max(0, len(xs) - 2))
+        right = np.minimum(left + 1, len(xs) - 1)
+        share = (np.clip(scores, xs[0], xs[-1]) - xs[left]) / np.maximum(
+            xs[right] - xs[left], np.finfo(float).tiny
+        )
+        curve: Scores = np.minimum(ys[left] + share * (ys[right] - ys[left]), ys[right])
+        return curve
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Least relevance of the tiers `exact` and `substitute`."""
+
+    exact: float
+    substitute: float
+
+    def grades(self, relevance: Scores) -> NDArray[np.int64]:
+        """Grade (0, 1, 2) of each relevance."""
+        return (relevance >= self.substitute).astype(np.int64) + (relevance >= self.exact)
+
+    def least(self, tier: Tier) -> float:
+        """Least relevance that still counts as `tier`."""
+        return {"exact": self.exact, "substitute": self.substitute, "irrelevant": 0.0}[tier]
+
+
+@dataclass(frozen=True)
+class ModeCalibration:
+    """Model and cuts of one mode."""
+
+    link: Link
+    thresholds: Thresholds
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Everything between two scores and a tier, and where it comes from.
+
+    `source`: `fitted` on judged queries that the encoder never saw, `in_sample` on ones it did,
+    `transferred` from another index of the same encoder, `default` as shipped. `queries` are the
+    hashes of the calibration queries, `pairs` and `assumed` the judged and the drawn pairs.
+    """
+
+    alpha: float
+    alpha_interval: tuple[float, float]
+    modes: dict[Mode, ModeCalibration]
+    source: Source
+    policy: str = "balanced"
+    queries: tuple[str, ...] = ()
+    pairs: int = 0
+    assumed: int = 0
+
+    @property
+    def queries_hash(self) -> str:
+        """Sha256 over the hashes of the calibration queries."""
+        return hashlib.sha256("\n".join(sorted(self.queries)).encode()).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """Source and a short digest of the numbers: what an answer quotes."""
+        body = json.dumps([self.alpha, _modes_json(self.modes)], sort_keys=True)
+        return f"{self.source}-{hashlib.sha256(body.encode()).hexdigest()[:8]}"
+
+    def save(self, directory: Path) -> None:
+        """Write `calibration.json` into `directory`."""
+        body = asdict(self) | {"queries_hash": self.queries_hash, "name": self.name}
+        (directory / CALIBRATION_FILE).write_text(json.dumps(body, indent=1) + "\n")
+
+    @classmethod
+    def load(cls, directory: Path) -> Calibration:
+        """Read `calibration.json`. Raises BundleError when it is missing or damaged."""
+        path = directory / CALIBRATION_FILE
+        try:
+            return calibration_from_json(json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise BundleError(
+                f"the calibration cannot be read: {error}",
+                where=path,
+                hint="Give the directory of an index that `gradus index build` wrote.",
+            ) from error
+
+
+def calibration_from_json(body: dict[str, Any]) -> Calibration:
+    """A calibration from its JSON values. Raises ValueError, TypeError or KeyError."""
+    known = {key: value for key, value in body.items() if key not in {"queries_hash", "name"}}
+    modes = {
+        mode: ModeCalibration(
+            Link(**{name: tuple(values) for name, values in part["link"].items()}),
+            Thresholds(**part["thresholds"]),
+        )
+        for mode, part in known.pop("modes").items()
+    }
+    if set(modes) != set(MODES):
+        raise ValueError(f"it lacks a mode: {sorted(set(MODES) - set(modes))}")
+    interval = known.pop("alpha_interval")
+    queries = tuple(known.pop("queries", ()))
+    return Calibration(
+        modes=modes, alpha_interval=(interval[0], interval[1]), queries=queries, **known
+    )
+
+
+def default_calibration() -> Calibration:
+    """The shipped calibration, for a catalogue without judgments: rough, and marked `default`."""
+    text = files("index").joinpath("default_calibration.json").read_text()
+    return calibration_from_json(json.loads(text))
+
+
+def _modes_json(modes: dict[Mode, ModeCalibration]) -> dict[str, Any]:
+    return {mode: asdict(part) for mode, part in modes.items()}

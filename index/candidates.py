@@ -1,0 +1,56 @@
+"""The result set R(q): the union of each arm's best c, every pair scored by both arms.
+
+Independent of limit, offset, fields and order: a request changes what is shown of R, never R.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What one arm proposes, best first; `full` when it stopped at c and may know more."""
+
+    rows: Rows
+    scores: Scores
+    full: bool
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Rows of R, in no order, with the score that orders them.
+
+    `semantic` and `lexical` are None where that arm took no part; `last` are the rows of the c-th
+    candidates of full arms: what lies beyond them scores no higher in that arm.
+    """
+
+    rows: Rows
+    scores: Scores
+    semantic: Scores | None
+    lexical: Scores | None
+    last: tuple[int, ...] = ()
+
+
+NOTHING = Candidates(np.empty(0, np.int64), np.empty(0), None, None)
+
+
+def last_rows(*arms: Arm) -> tuple[int, ...]:
+    """Rows of the last candidates of those arms that are full."""
+    return tuple(int(arm.rows[-1]) for arm in arms if arm.full and len(arm.rows))
+
+
+def blended(
+    rows: Rows, semantic: Scores | None, lexical: Scores | None, alpha: float
+) -> Candidates:
+    """Pairs with score alpha·semantic + (1-alpha)·lexical, or the score of the only arm given."""
+    if semantic is not None and lexical is not None:
+        return Candidates(rows, alpha * semantic + (1.0 - alpha) * lexical, semantic, lexical)
+    only = semantic if semantic is not None else lexical
+    return NOTHING if only is None else Candidates(rows, only, semantic, lexical)

@@ -1,0 +1,234 @@
+"""The whole query path, offline and in the service alike.
+
+normalise → terms → encode → HNSW top c and BM25F top c → union, missing scores filled → relevance
+and tier → cut → order → page → fetch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.text import normalise
+from export.bundle import Encoder
+from index.analysis import QueryTerms, has_words, query_terms
+from index.bundle import IndexBundle
+from index.calibration import Calibration, Mode
+from index.candidates import NOTHING, Arm, Candidates, blended, last_rows
+from index.page import Page, cut, hits, rank
+from index.request import IndexInfo, Query, SearchRequest, SearchResult
+from index.stopwatch import Stopwatch
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request understood; `mode` is the one that will run."""
+
+    request: SearchRequest
+    text: str
+    terms: QueryTerms
+    mode: Mode
+    has_words: bool
+
+    @property
+    def needs_vector(self) -> bool:
+        """Whether `Engine.answer` wants the query's vector."""
+        return self.has_words and self.mode != "lexical"
+
+
+class Engine:
+    """One open index and its encoder. Immutable: searches may run side by side."""
+
+    def __init__(self, bundle: IndexBundle, encoder: Encoder) -> None:
+        """Raises EncoderMismatch when the vectors were made by another encoder."""
+        bundle.check_encoder(encoder)
+        self.bundle = bundle
+        self.encoder = encoder
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        *,
+        encoder: Encoder | None = None,
+        verify: bool = True,
+        threads: int = 1,
+    ) -> Engine:
+        """Open an index root (its live version) or one version; by default with its own encoder.
+
+        Raises MissingFile, HashMismatch, SchemaTooNew, EncoderMismatch, BundleError.
+        """
+        bundle = IndexBundle.open(directory, verify=verify)
+        if encoder is None:
+            # The files of the encoder stand in the manifest of the index: hashed already.
+            encoder = bundle.open_encoder(verify=False, threads=threads)
+        return cls(bundle, encoder)
+
+    @property
+    def calibration(self) -> Calibration:
+        """From scores to relevance and tiers."""
+        return self.bundle.calibration
+
+    def search(self, request: SearchRequest) -> SearchResult:
+        """Answer one request. Raises QueryError."""
+        watch = Stopwatch()
+        prepared = self.prepare(request)
+        vector = self.encode(prepared) if prepared.needs_vector else None
+        watch.lap("encode")
+        return self.answer(prepared, vector, watch)
+
+    def prepare(self, request: SearchRequest) -> Prepared:
+        """Check and understand a request without encoding it. Raises QueryError."""
+        request = request.validated()
+        text = normalise(request.q)
+        terms = query_terms(text)
+        mode = request.mode
+        if mode == "hybrid" and not self.bundle.lexical.knows(terms):
+            mode = "semantic"  # no word of it is in the catalogue: the lexical arm is blind
+        return Prepared(request, text, terms, mode, has_words(text))
+
+    def encode(self, prepared: Prepared) -> Vector:
+        """The query's vector, (dim,) float32, L2 = 1."""
+        vector: Vector = self.encoder.encode_queries([prepared.text])[0]
+        return vector
+
+    def answer(
+        self, prepared: Prepared, vector: Vector | None, watch: Stopwatch | None = None
+    ) -> SearchResult:
+        """Answer a prepared request.
+
+        A needed vector that is None (the encoder is slow or down) leaves the lexical arm alone,
+        with its own calibration, and the answer says `degraded`.
+        """
+        watch = watch or Stopwatch()
+        request, mode = prepared.request, prepared.mode
+        degraded = ("encoder",) if prepared.needs_vector and vector is None else ()
+        if degraded:
+            mode = "lexical"
+        found = NOTHING
+        if prepared.has_words:
+            found = self.candidates(
+                prepared.terms, vector, mode, alpha=request.alpha, exact=request.exact, watch=watch
+            )
+        alpha = self._alpha(request.alpha) if mode == "hybrid" else None
+        part = self.calibration.modes[mode]
+        ranking = rank(found, part, self.bundle.store.ranks)
+        page = cut(found, ranking, part, request)
+        watch.lap("blend")
+        shown = hits(self.bundle.store, found, ranking, page, part, request, alpha)
+        watch.lap("fetch")
+        return SearchResult(
+            query=Query(request.q, prepared.text, dropped_terms=prepared.terms.dropped),
+            hits=shown,
+            total=page.total,
+            tier_counts=page.tier_counts,
+            no_confident_match=not page.confident,
+            timing_ms=watch.milliseconds(),
+            plan=_plan(prepared, mode, page, exact=request.exact or self._covers_all),
+            degraded=degraded,
+            index=self._info(covered=alpha is None or request.alpha is None),
+        )
+
+    def candidates(
+        self,
+        terms: QueryTerms,
+        vector: Vector | None,
+        mode: Mode,
+        *,
+        alpha: float | None = None,
+        exact: bool = False,
+        depth: int | None = None,
+        watch: Stopwatch | None = None,
+    ) -> Candidates:
+        """The result set R(q), not ordered; `depth` is c, the bundle's unless given."""
+        watch = watch or Stopwatch()
+        depth = depth or self.bundle.candidates
+        lexical, dense, ranks = self.bundle.lexical, self.bundle.dense, self.bundle.store.ranks
+        if vector is not None and mode != "lexical":
+            rows, scores = dense.top(vector, depth, ranks, exact=exact)
+            near = Arm(rows, scores, full=len(rows) < dense.products)
+            watch.lap("dense")
+            if mode == "semantic":
+                return Candidates(near.rows, near.scores, near.scores, None, last_rows(near))
+        rows, scores = lexical.top(terms, depth, ranks)
+        said = Arm(rows, scores, full=len(rows) == depth)
+        if vector is None or mode == "lexical":
+            watch.lap("lexical")
+            return Candidates(said.rows, said.scores, None, said.scores, last_rows(said))
+        new = ~np.isin(said.rows, near.rows, assume_unique=True)
+        united = np.concatenate([near.rows, said.rows[new]])
+        lexical_scores = np.concatenate([lexical.score(terms, near.rows), said.scores[new]])
+        watch.lap("lexical")
+        semantic_scores = np.concatenate([near.scores, dense.score(vector, said.rows[new])])
+        both = blended(united, semantic_scores, lexical_scores, self._alpha(alpha))
+        return replace(both, last=last_rows(near, said))
+
+    def pairs(
+        self, terms: QueryTerms, vector: Vector | None, mode: Mode, rows: NDArray[np.int64]
+    ) -> Candidates:
+        """Scores of any products, in R or not: the same numbers as `candidates` gives them."""
+        lexical = None if mode == "semantic" else self.bundle.lexical.score(terms, rows)
+        semantic = None
+        if vector is not None and mode != "lexical":
+            semantic = self.bundle.dense.score(vector, rows)
+        return blended(rows, semantic, lexical, self.calibration.alpha)
+
+    def retrieve(
+        self, query: str, mode: Mode, depth: int, *, exact: bool = False
+    ) -> list[tuple[str, float, float]]:
+        """The best `depth` of the whole catalogue as (product id, relevance, score), nothing cut.
+
+        Each arm goes as deep as `depth`, and no less deep than the bundle's c.
+        """
+        prepared = self.prepare(SearchRequest(query, mode=mode))
+        if not prepared.has_words:
+            return []
+        found = self.candidates(
+            prepared.terms,
+            self.encode(prepared) if prepared.needs_vector else None,
+            prepared.mode,
+            exact=exact,
+            depth=max(depth, self.bundle.candidates),
+        )
+        part = self.calibration.modes[prepared.mode]
+        ranking = rank(found, part, self.bundle.store.ranks)
+        ids = self.bundle.store.ids
+        return [
+            (ids[found.rows[place]], float(ranking.relevance[place]), float(found.scores[place]))
+            for place in ranking.order[:depth]
+        ]
+
+    @property
+    def _covers_all(self) -> bool:
+        return self.bundle.candidates >= self.bundle.dense.products
+
+    def _alpha(self, asked: float | None) -> float:
+        return self.calibration.alpha if asked is None else asked
+
+    def _info(self, *, covered: bool) -> IndexInfo:
+        return IndexInfo(
+            self.bundle.version,
+            self.bundle.encoder_fingerprint,
+            self.calibration.name if covered else "not_covered",
+        )
+
+
+def _plan(prepared: Prepared, mode: Mode, page: Page, *, exact: bool) -> dict[str, str]:
+    """What was done, for people: one word or one reason a part."""
+    plan: dict[str, str] = {"mode": mode}
+    if not prepared.has_words:
+        return plan | {"query": "no letters or digits: nothing was searched"}
+    if mode != "lexical":
+        plan["semantic"] = "exact_scan" if exact else "hnsw"
+    if mode != "semantic":
+        plan["lexical"] = "bm25f"
+    elif prepared.request.mode == "hybrid":
+        plan["lexical"] = "off: no word of the query is in the catalogue"
+    if page.past:
+        plan["page"] = f"beyond the result set, which holds {page.total.value} products"
+    return plan

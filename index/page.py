@@ -1,0 +1,111 @@
+"""From a result set to a page of hits: relevance, tier, cut, order, page, fetch.
+
+Everything counted here is counted over the members of R that pass the cut, never over the page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.calibration import TIERS, ModeCalibration
+from index.candidates import Candidates
+from index.request import Explanation, Hit, SearchRequest, Total
+from index.store import ProductStore
+
+Rows = NDArray[np.int64]
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """R in final order: positions into the candidates, with relevance and grade by position."""
+
+    order: Rows
+    relevance: Scores
+    grades: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the request sees of R. `past` is set when the page begins beyond the last member."""
+
+    passing: Rows
+    total: Total
+    tier_counts: dict[str, int]
+    confident: bool
+    past: bool
+
+
+def rank(found: Candidates, part: ModeCalibration, ranks: NDArray[np.int32]) -> Ranking:
+    """Order R by (-relevance, -score, product id)."""
+    relevance = part.link.relevance(found.scores)
+    order = np.lexsort((ranks[found.rows], -found.scores, -relevance))
+    return Ranking(order, relevance, part.thresholds.grades(relevance))
+
+
+def cut(found: Candidates, ranking: Ranking, part: ModeCalibration, request: SearchRequest) -> Page:
+    """Apply `min_tier` and `min_relevance`, count what passes, say whether there may be more."""
+    least = max(part.thresholds.least(request.min_tier), request.min_relevance or 0.0)
+    passes = ranking.relevance >= least
+    passing = ranking.order[passes[ranking.order]]
+    counts = np.bincount(ranking.grades[passing], minlength=len(TIERS))
+    lowest = TIERS.index(request.min_tier)
+    # Nothing beyond an arm's c-th candidate scores higher in that arm; while that candidate itself
+    # passes the cut, products outside R might too.
+    open_ended = bool(passes[np.isin(found.rows, found.last)].any())
+    return Page(
+        passing,
+        Total(len(passing), "gte" if open_ended else "eq"),
+        {TIERS[grade]: int(counts[grade]) for grade in range(len(TIERS) - 1, lowest - 1, -1)},
+        confident=bool((ranking.grades > 0).any()),
+        past=request.offset >= len(passing) > 0,
+    )
+
+
+def hits(
+    store: ProductStore,
+    found: Candidates,
+    ranking: Ranking,
+    page: Page,
+    part: ModeCalibration,
+    request: SearchRequest,
+    alpha: float | None,
+) -> tuple[Hit, ...]:
+    """The hits of the page, fetched from the store."""
+    shown = page.passing[request.offset : request.offset + request.limit]
+    explanations: list[Explanation | None] = [None] * len(shown)
+    if request.explain:
+        explanations = [explain(found, int(place), part, alpha) for place in shown]
+    return tuple(
+        Hit(
+            id=store.ids[found.rows[place]],
+            rank=request.offset + number,
+            relevance=float(ranking.relevance[place]),
+            tier=TIERS[ranking.grades[place]],
+            product=store.fetch(int(found.rows[place])),
+            explain=explanation,
+        )
+        for number, (place, explanation) in enumerate(zip(shown, explanations, strict=True), 1)
+    )
+
+
+def explain(
+    found: Candidates, place: int, part: ModeCalibration, alpha: float | None
+) -> Explanation:
+    """How the candidate at `place` came by its relevance; `alpha` is None for one arm alone."""
+    substitute, exact = part.link.probabilities(found.scores[place : place + 1])
+    return Explanation(
+        semantic=None if found.semantic is None else float(found.semantic[place]),
+        lexical=None if found.lexical is None else float(found.lexical[place]),
+        alpha=alpha,
+        score=float(found.scores[place]),
+        p_exact=float(exact[0]),
+        p_at_least_substitute=float(substitute[0]),
+        thresholds={
+            "exact": part.thresholds.exact,
+            "substitute": part.thresholds.substitute,
+        },
+    )

@@ -1,0 +1,30 @@
+"""Best-first order with declared ties: by score descending, then by the rank of the product id."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+Scores = NDArray[np.float64]
+
+
+def id_ranks(ids: list[str]) -> NDArray[np.int32]:
+    """Place of each row's id in sorted order, so that ties by id are ties by a small integer."""
+    ranks = np.empty(len(ids), np.int32)
+    ranks[sorted(range(len(ids)), key=ids.__getitem__)] = np.arange(len(ids), dtype=np.int32)
+    return ranks
+
+
+def best(rows: Rows, scores: Scores, ranks: NDArray[np.int32], count: int) -> tuple[Rows, Scores]:
+    """The `count` best of `rows` in order (-score, rank), with their scores.
+
+    All rows that tie with the last place compete for it by rank: the cut does not depend on the
+    order in which candidates came in.
+    """
+    if len(rows) > count:
+        limit = np.partition(scores, len(scores) - count)[len(scores) - count]
+        kept = scores >= limit
+        rows, scores = rows[kept], scores[kept]
+    order = np.lexsort((ranks[rows], -scores))[:count]
+    return rows[order], scores[order]

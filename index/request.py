@@ -1,0 +1,128 @@
+"""What is asked of an index and what it answers: plain values, no behaviour but validation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from catalog.errors import QueryError
+from catalog.text import normalise
+from index.calibration import Mode, Tier
+
+MAX_QUERY_CHARACTERS = 2000
+MAX_LIMIT = 100
+MAX_DEPTH = 1000  # offset + limit
+Relation = Literal["eq", "gte"]
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """One search. `min_relevance` and `alpha` lie in [0, 1]; None leaves them to the index."""
+
+    q: str
+    limit: int = 20
+    offset: int = 0
+    mode: Mode = "hybrid"
+    min_tier: Tier = "substitute"
+    min_relevance: float | None = None
+    alpha: float | None = None
+    exact: bool = False
+    explain: bool = False
+
+    def validated(self) -> SearchRequest:
+        """The request itself. Raises QueryError naming the parameter at fault."""
+        if len(self.q) > MAX_QUERY_CHARACTERS:
+            raise _wrong("q", f"at most {MAX_QUERY_CHARACTERS} characters", str(len(self.q)))
+        if not normalise(self.q):
+            raise _wrong("q", "a query", "nothing but white space or control characters")
+        if not 1 <= self.limit <= MAX_LIMIT:
+            raise _wrong("limit", f"1 to {MAX_LIMIT}", str(self.limit))
+        if self.offset < 0 or self.offset + self.limit > MAX_DEPTH:
+            raise _wrong(
+                "offset",
+                f"0 or more, with offset + limit <= {MAX_DEPTH}",
+                f"offset {self.offset}, limit {self.limit}",
+            )
+        for name, value, choices in (
+            ("mode", self.mode, get_args(Mode)),
+            ("min_tier", self.min_tier, get_args(Tier)),
+        ):
+            if value not in choices:
+                raise _wrong(name, f"one of {', '.join(choices)}", repr(value))
+        for name, share in (("min_relevance", self.min_relevance), ("alpha", self.alpha)):
+            if share is not None and not 0.0 <= share <= 1.0:
+                raise _wrong(name, "a number from 0 to 1", str(share))
+        if self.alpha is not None and self.mode != "hybrid":
+            raise _wrong("alpha", "mode=hybrid, where there are two arms", f"mode={self.mode}")
+        return self
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How a hit came by its tier; `semantic` or `lexical` is None where that arm took no part."""
+
+    semantic: float | None
+    lexical: float | None
+    alpha: float | None
+    score: float
+    p_exact: float
+    p_at_least_substitute: float
+    thresholds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One product of the answer; `rank` counts from 1 over the whole result, not the page."""
+
+    id: str
+    rank: int
+    relevance: float
+    tier: Tier
+    product: dict[str, Any]
+    explain: Explanation | None = None
+
+
+@dataclass(frozen=True)
+class Query:
+    """The query as typed and as understood; `dropped_terms` counts words beyond the bound."""
+
+    raw: str
+    normalized: str
+    corrections: tuple[Any, ...] = ()
+    dropped_terms: int = 0
+
+
+@dataclass(frozen=True)
+class Total:
+    """Members of the result set that pass the cut; `gte` when an arm may hold more."""
+
+    value: int
+    relation: Relation
+
+
+@dataclass(frozen=True)
+class IndexInfo:
+    """Which index answered, with which encoder and calibration."""
+
+    version: str
+    encoder: str
+    calibration: str
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """An answer. `timing_ms` by stage, `plan` what was done, `degraded` what was left out."""
+
+    query: Query
+    hits: tuple[Hit, ...]
+    total: Total
+    tier_counts: dict[str, int]
+    no_confident_match: bool
+    timing_ms: dict[str, float]
+    plan: dict[str, str]
+    degraded: tuple[str, ...]
+    index: IndexInfo = field(default_factory=lambda: IndexInfo("", "", ""))
+
+
+def _wrong(parameter: str, expected: str, found: str) -> QueryError:
+    return QueryError(f"{parameter} is not usable", expected=expected, found=found)

@@ -1,0 +1,123 @@
+"""Versions of an index under one root, and the link that says which one is live.
+
+ROOT/versions/2026-11-20T02-00-00Z-3f9c/    a whole index, never edited
+ROOT/current -> versions/2026-11-20T02-00-00Z-3f9c
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from catalog.artefact import MANIFEST, read_manifest
+from catalog.errors import GradusError, MissingFile
+
+KIND = "index"
+VERSIONS = "versions"
+CURRENT = "current"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One line of `gradus index list`; `problem` is empty when the manifest can be read."""
+
+    name: str
+    live: bool
+    created: str = ""
+    products: int = 0
+    calibration: str = ""
+    problem: str = ""
+
+
+def new_version(root: Path, now: datetime | None = None) -> Path:
+    """A directory name for the next version: UTC time and four random hex digits."""
+    stamp = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H-%M-%SZ")
+    return root / VERSIONS / f"{stamp}-{secrets.token_hex(2)}"
+
+
+def resolve(path: Path) -> Path:
+    """The version directory that `path` means: itself, or the live version of a root.
+
+    Raises MissingFile when there is no index here, or none is live.
+    """
+    if (path / MANIFEST).is_file():
+        return path.resolve()
+    if (path / CURRENT / MANIFEST).is_file():
+        return (path / CURRENT).resolve()
+    if (path / VERSIONS).is_dir():
+        raise MissingFile(
+            "no version of this index is live",
+            where=path,
+            hint="See `gradus index list` and publish one with `gradus index publish VERSION`.",
+        )
+    raise MissingFile(
+        "there is no index here",
+        where=path,
+        expected="a directory that `gradus index build --out` wrote, or one of its versions",
+    )
+
+
+def publish(root: Path, name: str) -> None:
+    """Make version `name` the live one: one rename, readers see the old link or the new.
+
+    Raises MissingFile when there is no such version.
+    """
+    if name != Path(name).name or not (root / VERSIONS / name / MANIFEST).is_file():
+        held = sorted(path.name for path in _version_directories(root))
+        raise MissingFile(
+            f"there is no version {name!r}",
+            where=root,
+            expected=f"one of {', '.join(held)}" if held else "a version",
+            hint="Build one with `gradus index build`." if not held else "",
+        )
+    link = root / f".{CURRENT}.{secrets.token_hex(4)}"
+    link.symlink_to(Path(VERSIONS) / name)
+    os.replace(link, root / CURRENT)
+
+
+def live(root: Path) -> str | None:
+    """Name of the live version, None when there is none."""
+    link = root / CURRENT
+    return Path(os.readlink(link)).name if link.is_symlink() else None
+
+
+def list_versions(root: Path) -> list[Version]:
+    """All versions, newest first. Raises MissingFile when `root` holds no versions."""
+    if not (root / VERSIONS).is_dir():
+        raise MissingFile(
+            "there are no versions here",
+            where=root,
+            expected="a directory that `gradus index build --out` wrote",
+        )
+    current = live(root)
+    return [
+        _describe(path, path.name == current)
+        for path in sorted(_version_directories(root), reverse=True)
+    ]
+
+
+def _describe(path: Path, is_live: bool) -> Version:
+    try:
+        manifest = read_manifest(path, KIND, verify=False)
+    except GradusError as error:
+        return Version(path.name, is_live, problem=error.what)
+    return Version(
+        path.name,
+        is_live,
+        created=manifest.created,
+        products=int(manifest.quality.get("products", 0)),
+        calibration=str(manifest.quality.get("calibration", {}).get("name", "")),
+    )
+
+
+def _version_directories(root: Path) -> list[Path]:
+    if not (root / VERSIONS).is_dir():
+        return []
+    return [
+        path
+        for path in (root / VERSIONS).iterdir()
+        if path.is_dir() and not path.name.startswith(".")
+    ]
