@@ -1,27 +1,32 @@
-"""Artefacts: directories with a `manifest.json`, written whole or not at all, verified on reading.
-
-Writing goes to a temporary sibling that is fsynced and renamed, so a reader never sees half an
-artefact, and a killed writer leaves nothing but a hidden directory that the next writer clears.
-"""
+"""Artefacts: directories with a `manifest.json`, verified on reading (writing: catalog.atomic)."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from catalog.atomic import MANIFEST, replace_directory, sync_tree, writing
 from catalog.errors import BundleError, HashMismatch, MissingFile, SchemaTooNew
 
-MANIFEST = "manifest.json"
+__all__ = [
+    "MANIFEST",
+    "SCHEMA",
+    "Manifest",
+    "hash_file",
+    "read_manifest",
+    "replace_directory",
+    "sync_tree",
+    "verify_files",
+    "write_manifest",
+    "writing",
+]
+
 SCHEMA = 1
 
 
@@ -56,24 +61,6 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-@contextmanager
-def writing(out: Path) -> Iterator[Path]:
-    """Yield a temporary sibling of `out`; on success fsync it and rename it to `out`.
-
-    An artefact already at `out` is replaced. On an exception nothing at `out` changes and the
-    temporary directory is removed. The caller ends with `write_manifest`.
-    """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
-    temporary.chmod(0o755)
-    try:
-        yield temporary
-        sync_tree(temporary)
-        replace_directory(temporary, out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
 def write_manifest(
     directory: Path,
     kind: str,
@@ -100,7 +87,7 @@ def write_manifest(
         libraries={name: _version(name) for name in libraries},
     )
     body = {"fingerprint": manifest.fingerprint, **manifest.__dict__}
-    (directory / MANIFEST).write_text(json.dumps(body, indent=2) + "\n")
+    (directory / MANIFEST).write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")
     return manifest
 
 
@@ -110,8 +97,9 @@ def read_manifest(directory: Path, kind: str, *, verify: bool = True) -> Manifes
     Raises:
         MissingFile: no manifest, or a listed file is gone.
         SchemaTooNew: written by a newer Gradus.
-        HashMismatch: a file is not what was written.
+        HashMismatch: a file, or the list of files itself, is not what was written.
         BundleError: not an artefact of this kind, or an unreadable manifest.
+
     """
     path = directory / MANIFEST
     if not path.is_file():
@@ -121,20 +109,58 @@ def read_manifest(directory: Path, kind: str, *, verify: bool = True) -> Manifes
             expected=f"a Gradus {kind}",
             hint=f"Check the path, or build the {kind} again.",
         )
-    try:
-        body = json.loads(path.read_text())
-        body.pop("fingerprint", None)
-        manifest = Manifest(**body)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise BundleError(
-            f"the manifest cannot be read: {error}",
-            where=path,
-            hint="The file is damaged or from a newer version; build the artefact again.",
-        ) from error
+    manifest, fingerprint = _parse_manifest(path)
     _check_kind(manifest, kind, directory)
+    if manifest.fingerprint != fingerprint:
+        raise HashMismatch(
+            "the manifest was changed after it was written",
+            where=path,
+            expected=f"fingerprint {fingerprint[:12]}…",
+            found=f"{manifest.fingerprint[:12]}…",
+            hint="Restore it from a copy or build the artefact again.",
+        )
     if verify:
         verify_files(directory, manifest)
     return manifest
+
+
+def _parse_manifest(path: Path) -> tuple[Manifest, str]:
+    """The manifest and the fingerprint noted in it. Raises SchemaTooNew or BundleError."""
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+        _check_schema(body["schema"], path)
+        fingerprint = body.pop("fingerprint")
+        manifest = Manifest(**body)
+        if not all(isinstance(text, str) for text in (fingerprint, manifest.kind)):
+            raise TypeError("kind and fingerprint must be texts")
+        for name, digest in manifest.files.items():
+            _check_entry(name, digest)
+    except (ValueError, TypeError, AttributeError, KeyError, OSError) as error:
+        raise BundleError(
+            f"the manifest cannot be read: {type(error).__name__}: {error}",
+            where=path,
+            hint="The file is damaged; build the artefact again.",
+        ) from error
+    return manifest, fingerprint
+
+
+def _check_schema(schema: int, path: Path) -> None:
+    # First of all: a newer manifest may hold keys that this version does not know.
+    if schema > SCHEMA:
+        raise SchemaTooNew(
+            "the artefact was written by a newer Gradus",
+            where=path.parent,
+            expected=f"schema <= {SCHEMA}",
+            found=str(schema),
+            hint="Upgrade Gradus here, or build the artefact with this version.",
+        )
+
+
+def _check_entry(name: str, digest: str) -> None:
+    if not isinstance(digest, str):
+        raise TypeError(f"the hash of {name} must be a text")
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ValueError(f"{name} lies outside the artefact")
 
 
 def verify_files(directory: Path, manifest: Manifest) -> None:
@@ -159,14 +185,6 @@ def verify_files(directory: Path, manifest: Manifest) -> None:
 
 
 def _check_kind(manifest: Manifest, kind: str, directory: Path) -> None:
-    if manifest.schema > SCHEMA:
-        raise SchemaTooNew(
-            "the artefact was written by a newer Gradus",
-            where=directory,
-            expected=f"schema <= {SCHEMA}",
-            found=str(manifest.schema),
-            hint="Upgrade Gradus here, or build the artefact with this version.",
-        )
     if manifest.kind != kind:
         raise BundleError(
             "this is another kind of artefact",
@@ -175,33 +193,6 @@ def _check_kind(manifest: Manifest, kind: str, directory: Path) -> None:
             found=manifest.kind,
             hint=f"Give the path of a {kind}.",
         )
-
-
-def replace_directory(source: Path, target: Path) -> None:
-    """Rename `source` to `target`, moving an existing directory out of the way first."""
-    if target.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
-        os.rename(target, old / "old")
-        os.rename(source, target)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        os.rename(source, target)
-    _sync(target.parent)
-
-
-def sync_tree(directory: Path) -> None:
-    """Fsync every file and directory below `directory`, so that the rename is the commit."""
-    for path in directory.rglob("*"):
-        _sync(path)
-    _sync(directory)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _version(name: str) -> str:

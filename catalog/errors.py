@@ -17,6 +17,9 @@ GradusError
     └── DeadlineExceeded    the time the client allowed has passed
 """
 
+# Names say what is wrong (`HashMismatch`), as the errors of the standard library often do.
+# ruff: noqa: N818
+
 from __future__ import annotations
 
 from pathlib import Path

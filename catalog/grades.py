@@ -44,6 +44,7 @@ def grade_of(column: str, value: Any) -> Grade:
 
     Raises:
         FieldError: the column's scale does not know the value.
+
     """
     grade = SCALES[column].get(text(value).lower())
     if grade is None:

@@ -46,6 +46,7 @@ def read_judgments(
         JudgmentError: the file cannot be read at all, lacks a needed column or gives no judgment;
             when strict also the first issue, with `where` = `file:line`. A bad path raises at
             once, everything else while iterating.
+
     """
     report = Reporter(Path(source), JudgmentError, Issues() if issues is None else issues, strict)
     check_readable(report)

@@ -101,6 +101,7 @@ def load_layout(name_or_path: str | Path) -> Layout:
 
     Raises:
         CatalogError: no such layout, or the file is not a layout.
+
     """
     if str(name_or_path) in layout_names():
         source = resources.files("catalog") / "layouts" / f"{name_or_path}.toml"

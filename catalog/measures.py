@@ -70,6 +70,7 @@ def evaluate_run(
 
     Raises:
         GradusError: ir_measures is not installed, or a ranking names a product twice.
+
     """
     measures = _measures(ks)
     # trec_eval orders by single-precision score itself; falling whole numbers keep our order.
@@ -115,6 +116,7 @@ def paired_bootstrap(
 
     Raises:
         ValueError: the shapes differ.
+
     """
     first, second = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
     if first.shape != second.shape:

@@ -38,6 +38,7 @@ def read_products(
         CatalogError: the file cannot be read at all, lacks a needed column or gives no product;
             when strict also the first issue, with `where` = `file:line`. A bad path raises at
             once, everything else while iterating.
+
     """
     chosen = layout if isinstance(layout, Layout) else load_layout(layout or "gradus")
     report = Reporter(Path(source), CatalogError, Issues() if issues is None else issues, strict)

@@ -26,6 +26,7 @@ def read_queries(
     Raises:
         CatalogError: the file cannot be read at all, lacks a needed column or gives no query;
             when strict also the first issue. A bad path raises at once, the rest while iterating.
+
     """
     report = Reporter(Path(source), CatalogError, Issues() if issues is None else issues, strict)
     check_readable(report)

@@ -28,6 +28,7 @@ def split_queries(
 
     Raises:
         ValueError: `fraction` is outside [0, 1].
+
     """
     if not 0.0 <= fraction <= 1.0:
         raise ValueError(f"fraction must be in [0, 1], not {fraction}")

@@ -16,6 +16,7 @@ def text(value: Any) -> str:
 
     Raises:
         FieldError: an object, or a list that holds one or another list.
+
     """
     if isinstance(value, str):
         return value.strip()
@@ -37,6 +38,7 @@ def number(value: Any) -> float | None:
 
     Raises:
         FieldError: no number, negative, NaN or infinite.
+
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
@@ -56,6 +58,7 @@ def whole(value: Any) -> int | None:
 
     Raises:
         FieldError: as `number`, or there is a fraction.
+
     """
     found = number(value)
     if found is None:
