@@ -1,0 +1,75 @@
+"""`gradus serve`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from service.settings import Settings, load_settings, unknown_variables
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def serve(
+    index: Annotated[
+        Path | None,
+        typer.Option(help="Root that `gradus index build --out` wrote.  [env: GRADUS_INDEX]"),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; 0.0.0.0 for all.  [127.0.0.1]")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on; 0 takes any.  [8080]")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that answer, best one per core.  [1]")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Verify settings and index, then exit.")
+    ] = False,
+) -> None:
+    r"""Answer searches over HTTP from an index.
+
+    Every option can also be a variable (GRADUS_PORT=9000), and there are more of those:
+    docs/operations.md lists them. An option wins over its variable.
+
+    \b
+        gradus serve --index artifacts/demo/index
+        curl 'http://127.0.0.1:8080/v1/search?q=red+running+shoes'
+    """
+    from service.state import open_engine  # heavy: after the options are known to be right
+
+    settings = load_settings(index=index, host=host, port=port, workers=workers)
+    for name in unknown_variables():
+        _say(f"no setting is called {name}; it has no effect")
+    # In this process and before any other: a damaged index ends here, in one line.
+    engine = open_engine(settings)
+    if check:
+        _say(f"settings and index are fine: {_describe(settings, len(engine.bundle.store))}")
+        return
+    from service import server
+
+    listener = server.bind(settings.host, settings.port)
+    host_shown, port_shown = listener.getsockname()[:2]
+    _say(_describe(settings, len(engine.bundle.store)))
+    _say(f"listening on http://{host_shown}:{port_shown} (Ctrl-C stops)")
+    if settings.workers == 1:
+        server.run(settings, engine, listener)
+    else:
+        del engine  # each worker opens its own
+        server.run(settings, None, listener)
+    _say("stopped")
+
+
+def _describe(settings: Settings, products: int) -> str:
+    processes = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
+    return f"{products} products from {settings.index}, {processes}"
+
+
+def _say(line: str) -> None:
+    typer.echo(f"gradus: {line}", err=True)
+    sys.stderr.flush()

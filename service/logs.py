@@ -1,0 +1,47 @@
+"""Logs: one JSON object a line on standard output, an access line for each request."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+import traceback
+from typing import Any
+
+import orjson
+
+access = logging.getLogger("gradus.access")
+service = logging.getLogger("gradus.service")
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as one line of JSON; whatever `extra={"fields": {...}}` holds joins it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        line: dict[str, Any] = {
+            "time": _stamp(record.created),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info and record.exc_info[0] is not None:
+            line["traceback"] = "".join(traceback.format_exception(*record.exc_info))
+        return orjson.dumps(line, default=str).decode()
+
+
+def configure(level: str) -> None:
+    """Send every log of the process to standard output as JSON, from `level` upwards."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    # uvicorn tells of every start and stop of a process; the service says what matters itself.
+    logging.getLogger("uvicorn").setLevel("WARNING" if level == "info" else level.upper())
+
+
+def _stamp(seconds: float) -> str:
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{whole}.{int(seconds % 1 * 1000):03d}Z"

@@ -1,0 +1,128 @@
+"""The outermost layer of every request: its id, its bounds, its log line, its metrics.
+
+Plain ASGI, since it runs around each answer. Whatever goes wrong inside becomes a problem answer
+here; the traceback goes to the log under the request's id and never to the client.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service import logs, metrics
+from service.problems import INTERNAL, RequestError
+from service.request_id import accept
+from service.settings import Settings
+
+UNMATCHED = "unmatched"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Observer:
+    """Wraps an application; one `_Exchange` follows each request through it."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._max_body = settings.limits.body_bytes
+        self._log = settings.log.access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; what is not HTTP passes through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, receive, send, self._max_body)
+        try:
+            await self._answer(exchange)
+        finally:
+            exchange.count()
+            if self._log:
+                exchange.log()
+
+    async def _answer(self, exchange: _Exchange) -> None:
+        try:
+            await self._app(exchange.scope, exchange.receive, exchange.send)
+        except RequestError as fault:
+            await fault.problem.response(exchange.scope)(
+                exchange.scope, exchange.receive, exchange.send
+            )
+        except Exception:
+            logs.service.exception(
+                "a request failed", extra={"fields": {"request_id": exchange.request_id}}
+            )
+            if exchange.status:
+                raise  # half an answer is out: only closing the connection tells the client
+            await INTERNAL.response(exchange.scope)(exchange.scope, exchange.receive, exchange.send)
+
+
+class _Exchange:
+    """One request on its way in and its answer on its way out."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, max_body: int) -> None:
+        self.began = perf_counter()
+        self.scope = scope
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.request_id = accept(self.headers.get(b"x-request-id"))
+        self.status = 0
+        self._receive, self._send = receive, send
+        declared = self.headers.get(b"content-length", b"")
+        self._declared = int(declared[:20]) if declared.isdigit() else 0
+        self._max_body, self._received = max_body, 0
+        # A state of its own for each request; the server's is shared by all.
+        scope["state"] = {**scope.get("state", {}), "request_id": self.request_id}
+
+    async def receive(self) -> Message:
+        """The next part of the request. Raises RequestError (413) past the bound.
+
+        An announced length over the bound is turned away before a byte of it is read.
+        """
+        if self._declared > self._max_body:
+            raise RequestError.too_large(self._max_body)
+        message = await self._receive()
+        self._received += len(message.get("body", b""))
+        if self._received > self._max_body:
+            raise RequestError.too_large(self._max_body)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass a part of the answer on, the head with the request's id."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [
+                *message.get("headers", ()),
+                (b"x-request-id", self.request_id.encode()),
+                (b"x-content-type-options", b"nosniff"),
+            ]
+        await self._send(message)
+
+    @property
+    def _route(self) -> str:
+        return getattr(self.scope.get("route"), "path", UNMATCHED)
+
+    @property
+    def _method(self) -> str:
+        method: str = self.scope["method"]
+        return method if method in _METHODS else "other"  # else anybody could make new series
+
+    def count(self) -> None:
+        """Add the request to the metrics."""
+        route, method = self._route, self._method
+        metrics.HTTP_REQUESTS.labels(method, route, str(self.status or 499)).inc()
+        metrics.HTTP_SECONDS.labels(method, route).observe(perf_counter() - self.began)
+
+    def log(self) -> None:
+        """Write the request's line; routes add to it through the state's `log`."""
+        state: dict[str, Any] = self.scope["state"]
+        fields = {
+            "request_id": self.request_id,
+            "method": self._method,
+            "path": self.scope["path"][:200],
+            "route": self._route,
+            "status": self.status or 499,
+            "duration_ms": round((perf_counter() - self.began) * 1000, 3),
+            **({"code": state["code"]} if "code" in state else {}),
+            **state.get("log", {}),
+        }
+        logs.access.info("request", extra={"fields": fields})

@@ -1,0 +1,138 @@
+"""What a search request may say, the same by query string and by JSON body."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from starlette.datastructures import Headers, QueryParams
+
+from index.calibration import Mode, Tier
+from index.request import MAX_DEPTH, MAX_LIMIT, MAX_QUERY_CHARACTERS, SearchRequest
+from service.problems import Fault, RequestError
+
+
+class SearchParameters(BaseModel):
+    """A search as the client states it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    q: str = Field(
+        description="What the shopper typed.",
+        max_length=MAX_QUERY_CHARACTERS,
+        examples=["oat milk barista"],
+    )
+    limit: int = Field(default=20, ge=1, le=MAX_LIMIT, description="Most hits to return.")
+    offset: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_DEPTH - 1,
+        description=f"Hits to skip; offset + limit is at most {MAX_DEPTH}.",
+    )
+    mode: Mode = Field(
+        default="hybrid", description="Which evidence counts: both, words only, or meaning only."
+    )
+    min_tier: Tier = Field(default="substitute", description="The lowest tier that is returned.")
+    exact: bool = Field(
+        default=False, description="Compare with every product instead of the approximate graph."
+    )
+    explain: bool = Field(
+        default=False, description="Say of each hit how its relevance came about."
+    )
+
+    @model_validator(mode="after")
+    def _window(self) -> SearchParameters:
+        if self.offset + self.limit > MAX_DEPTH:
+            raise ValueError(f"offset + limit must be at most {MAX_DEPTH}")
+        return self
+
+    def request(self) -> SearchRequest:
+        """The engine's request. Raises QueryError when there is nothing to search for."""
+        return SearchRequest(
+            q=self.q,
+            limit=self.limit,
+            offset=self.offset,
+            mode=self.mode,
+            min_tier=self.min_tier,
+            exact=self.exact,
+            explain=self.explain,
+        ).validated()
+
+
+def from_query_string(query: QueryParams) -> SearchParameters:
+    """Read `GET /v1/search?...`. Raises RequestError (422)."""
+    pairs = query.multi_items()
+    given = dict(pairs)
+    if len(given) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise RequestError.invalid(
+            [Fault(_pointer([name]), "given more than once") for name in twice]
+        )
+    try:
+        # "20" is a number and "true" a truth value here, since a query string holds only text.
+        return SearchParameters.model_validate_strings(given)
+    except ValidationError as error:
+        raise RequestError.invalid(_faults(error)) from error
+
+
+def from_body(headers: Headers, body: bytes) -> SearchParameters:
+    """Read the JSON of `POST /v1/search`. Raises RequestError (415, 422)."""
+    require_json(headers)
+    try:
+        # Strict: "20" is no number in JSON, and 1 is no truth value.
+        return SearchParameters.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        faults = _faults(error)
+        if any(fault["type"] == "json_invalid" for fault in error.errors()):
+            raise RequestError.broken_json(faults) from error
+        raise RequestError.invalid(faults) from error
+
+
+def require_json(headers: Headers) -> None:
+    """Raises RequestError (415) unless the body is declared to be JSON in UTF-8."""
+    declared = headers.get("content-type", "")
+    media, *options = (part.strip().lower() for part in declared.split(";"))
+    charsets = [option for option in options if option.startswith("charset=")]
+    if media != "application/json" or any(
+        option.partition("=")[2].strip('"') not in ("utf-8", "utf8", "us-ascii")
+        for option in charsets
+    ):
+        raise RequestError.media_type(declared)
+
+
+def openapi_parameters() -> list[dict[str, Any]]:
+    """The query string as OpenAPI describes it, drawn from the model."""
+    schema = SearchParameters.model_json_schema()
+    required = schema["required"]
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "description": body.pop("description"),
+            "schema": body,
+        }
+        for name, body in schema["properties"].items()
+    ]
+
+
+def _faults(error: ValidationError) -> list[Fault]:
+    # The value itself stays out: it may be long, and it is the shopper's.
+    return [
+        Fault(_pointer(item["loc"]), _message(item["type"], item["msg"]))
+        for item in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
+def _message(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return f"unknown parameter; known are {', '.join(SearchParameters.model_fields)}"
+    return message.removeprefix("Value error, ")
+
+
+def _pointer(location: Iterable[int | str]) -> str:
+    """A JSON pointer as a URI fragment, as RFC 9457 writes them."""
+    steps = (str(step)[:100].replace("~", "~0").replace("/", "~1") for step in location)
+    return "#" + "".join(f"/{step}" for step in steps)

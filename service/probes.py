@@ -1,0 +1,98 @@
+"""The routes for operators: is it alive, is it ready, what is it, what has it counted."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, get_args
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from index.calibration import Mode
+from index.request import MAX_DEPTH, MAX_LIMIT, MAX_QUERY_CHARACTERS
+from service import metrics
+from service.openapi import problems
+from service.schemas import Health, Info, Live
+from service.state import ready_engine, settings_of, uptime_seconds
+
+router = APIRouter(tags=["operation"])
+_LIBRARIES = ("onnxruntime", "tokenizers", "hnswlib", "numpy", "fastapi", "uvicorn")
+
+
+@router.get("/livez", response_model=Live, responses=problems(405, path="/livez"))
+async def livez() -> dict[str, str]:
+    """200 while the process can answer at all; restart it when this fails."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", response_model=Live, responses=problems(405, 503, path="/readyz"))
+async def readyz(request: Request) -> dict[str, str]:
+    """200 once the index is open; send searches only then."""
+    ready_engine(request.app)
+    return {"status": "ok"}
+
+
+@router.get("/healthz", response_model=Health, responses=problems(405, 503, path="/healthz"))
+async def healthz(request: Request) -> dict[str, Any]:
+    """Readiness with a few facts, for people."""
+    engine = ready_engine(request.app)
+    return {
+        "status": "ok",
+        "index": engine.bundle.version,
+        "products": len(engine.bundle.store),
+        "uptime_seconds": uptime_seconds(request.app),
+    }
+
+
+@router.get("/info", response_model=Info, responses=problems(405, 503, path="/info"))
+async def info(request: Request) -> dict[str, Any]:
+    """Versions, encoder, index and bounds."""
+    engine = ready_engine(request.app)
+    return {
+        "service": "gradus",
+        "version": gradus_version(),
+        "libraries": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in _LIBRARIES},
+        },
+        "encoder": {
+            "fingerprint": engine.encoder.fingerprint,
+            "precision": str(engine.bundle.manifest.config.get("precision", "int8")),
+            "dim": engine.encoder.dim,
+        },
+        "index": {
+            "version": engine.bundle.version,
+            "products": len(engine.bundle.store),
+            "calibration": engine.calibration.name,
+            "calibration_source": engine.calibration.source,
+        },
+        "limits": {
+            "limit": MAX_LIMIT,
+            "window": MAX_DEPTH,
+            "query_characters": MAX_QUERY_CHARACTERS,
+            "body_bytes": settings_of(request.app).limits.body_bytes,
+        },
+        "modes": list(get_args(Mode)),
+    }
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={
+        200: {"content": {CONTENT_TYPE_LATEST: {"schema": {"type": "string"}}}},
+        **problems(405, path="/metrics"),
+    },
+)
+async def prometheus() -> Response:
+    """Every metric as Prometheus text, added up over all workers."""
+    return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+
+
+def gradus_version() -> str:
+    """The installed version; `source` when run from a checkout that is not installed."""
+    try:
+        return version("gradus")
+    except PackageNotFoundError:
+        return "source"

@@ -1,0 +1,176 @@
+"""The answers, declared for OpenAPI; a test holds real answers against them.
+
+No answer passes through these on its way out: the hot path writes JSON from plain values.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from index.calibration import Tier
+
+
+class Declared(BaseModel):
+    """A shape that holds nothing undeclared."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Correction(Declared):
+    """A word of the query that was read as another."""
+
+    from_: str = Field(alias="from")
+    to: str
+
+
+class Query(Declared):
+    """The query as it came and as it was searched."""
+
+    raw: str
+    normalized: str
+    corrections: list[Correction]
+    dropped_terms: int = Field(description="Words beyond the bound, left out of the search.")
+
+
+class Thresholds(Declared):
+    """Least relevance of each tier."""
+
+    exact: float
+    substitute: float
+
+
+class Explanation(Declared):
+    """How one hit's relevance came about."""
+
+    semantic: float | None = Field(description="Cosine of query and product, -1 to 1.")
+    lexical: float | None = Field(description="Share of the best possible BM25F score, 0 to 1.")
+    alpha: float | None = Field(description="Weight of `semantic` in `score`; null with one arm.")
+    score: float
+    p_exact: float = Field(description="Probability that the product is an exact match.")
+    p_at_least_substitute: float
+    thresholds: Thresholds
+
+
+class Hit(Declared):
+    """One product of the answer."""
+
+    id: str
+    rank: int = Field(ge=1, description="Place in the whole result, from 1.")
+    relevance: float = Field(ge=0, le=1, description="Expected gain, comparable between queries.")
+    tier: Tier
+    fields: dict[str, Any] = Field(description="The product as the shop wrote it.")
+    explain: Explanation | None = Field(default=None, description="Present with `explain=true`.")
+
+
+class Total(Declared):
+    """How many products pass; `gte` when there may be more."""
+
+    value: int
+    relation: Literal["eq", "gte"]
+
+
+class Page(Declared):
+    """The part of the result that this answer shows."""
+
+    limit: int
+    offset: int
+
+
+class IndexStamp(Declared):
+    """Which index answered."""
+
+    version: str
+    encoder: str
+    calibration: str
+
+
+class SearchAnswer(Declared):
+    """The answer to a search."""
+
+    request_id: str
+    query_id: str = Field(description="Names this search in events.")
+    query: Query
+    hits: list[Hit]
+    total: Total
+    tier_counts: dict[Tier, int]
+    no_confident_match: bool = Field(description="Nothing in the shop is worth showing.")
+    page: Page
+    index: IndexStamp
+    timing_ms: dict[str, float]
+    plan: dict[str, str]
+    degraded: list[str]
+
+
+class FaultShape(Declared):
+    """One thing wrong with a request, and where."""
+
+    pointer: str = Field(examples=["#/limit"])
+    message: str = Field(examples=["Input should be greater than or equal to 1"])
+
+
+class ProblemAnswer(Declared):
+    """Every error, on every route (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str = Field(description="Path of the request.")
+    code: str = Field(description="Stable name of the error; match on this.")
+    request_id: str
+    errors: list[FaultShape]
+
+
+class Live(Declared):
+    """The process runs."""
+
+    status: Literal["ok"]
+
+
+class Health(Declared):
+    """The process runs and has an index open."""
+
+    status: Literal["ok"]
+    index: str
+    products: int
+    uptime_seconds: float
+
+
+class EncoderInfo(Declared):
+    """What turns texts into vectors."""
+
+    fingerprint: str
+    precision: str
+    dim: int
+
+
+class IndexInfo(Declared):
+    """What is searched."""
+
+    version: str
+    products: int
+    calibration: str
+    calibration_source: str
+
+
+class LimitsInfo(Declared):
+    """Bounds on a request."""
+
+    limit: int
+    window: int
+    query_characters: int
+    body_bytes: int
+
+
+class Info(Declared):
+    """What is running here."""
+
+    service: str
+    version: str
+    libraries: dict[str, str]
+    encoder: EncoderInfo
+    index: IndexInfo
+    limits: LimitsInfo
+    modes: list[str]

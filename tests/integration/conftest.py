@@ -1,0 +1,73 @@
+"""A real encoder bundle, tiny and made without torch, and an index that serves by itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+from catalog.artefact import write_manifest, writing
+from catalog.encoder_spec import EncoderSpec
+from catalog.model import Product
+from export.bundle import EncoderBundle
+from index.analysis import words
+from index.build import build_index
+
+DIM = 16
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, demo_products: list[Product]) -> Path:
+    """An encoder bundle: a table of random word vectors, their mean, normalised, as ONNX."""
+    out = tmp_path_factory.mktemp("encoder") / "tiny"
+    seen = sorted({word for product in demo_products for word in words(product.title)})
+    vocabulary = {"[UNK]": 0, **{word: row for row, word in enumerate(seen, 1)}}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    with writing(out) as directory:
+        EncoderSpec(dim=DIM, architecture="test table").save(directory)
+        tokenizer.save(str(directory / "tokenizer.json"))
+        (directory / "train_queries.json").write_text(json.dumps([]))
+        onnx.save(_table(len(vocabulary)), directory / "model.int8.onnx")
+        write_manifest(directory, "encoder")
+    return out
+
+
+def _table(rows: int) -> onnx.ModelProto:
+    weights = np.random.default_rng(0).standard_normal((rows, DIM)).astype(np.float32)
+    nodes = [
+        helper.make_node("Gather", ["weights", "input_ids"], ["rows"], axis=0),
+        helper.make_node("ReduceMean", ["rows"], ["mean"], axes=[1], keepdims=0),
+        helper.make_node("LpNormalization", ["mean"], ["query_vector"], axis=1, p=2),
+        helper.make_node("Identity", ["query_vector"], ["item_vector"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "table",
+        [
+            helper.make_tensor_value_info(name, TensorProto.INT64, ["n", "length"])
+            for name in ("input_ids", "attention_mask")
+        ],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", DIM])
+            for name in ("query_vector", "item_vector")
+        ],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.fixture(scope="session")
+def served_index(
+    tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path, demo_products: list[Product]
+) -> Path:
+    """Root of an index that holds its own encoder. Read only: copy it before changing anything."""
+    root = tmp_path_factory.mktemp("served") / "root"
+    build_index(demo_products, EncoderBundle.load(tiny_bundle), root, encoder_dir=tiny_bundle)
+    return root
