@@ -99,7 +99,8 @@ class Reporter:
         if now.kept > before.kept:
             return
         found = f"{now.skipped - before.skipped:,} skipped"
-        found += f", {now.left_out - before.left_out:,} left out by the filter"
+        if left_out := now.left_out - before.left_out:
+            found += f", {left_out:,} left out by the filter"
         here = f"{self.path}:"
         first = (kind[0] for kind in now.examples.values() if kind[0].where.startswith(here))
         if example := next(first, None):

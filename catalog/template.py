@@ -30,8 +30,8 @@ class TextTemplate:
     def item(self, product: Product) -> str:
         """The encoder's input for a product, normalised."""
         parts = [product.title]
-        if product.category:
-            parts.append("in " + " > ".join(product.category[: self.category_levels]))
+        if path := product.category[: self.category_levels]:
+            parts.append("in " + " > ".join(path))
         if product.brand:
             parts.append(f"by {product.brand}")
         parts += [f"{name} {value}" for name, value in product.attributes.items() if value]
