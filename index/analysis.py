@@ -1,7 +1,7 @@
 """Lexical analysis: text in, stemmed terms out; the same for products and queries.
 
-Normalise, split into words, set English stop words apart, stem with Snowball. Digits are words:
-sizes and model numbers matter in a shop.
+Normalise, split into words, set English stop words apart, stem with Snowball. Numbers are words:
+sizes and models matter in a shop.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from catalog.text import normalise
 
 MAX_QUERY_TERMS = 64
 
-# A word is a run of letters and digits, with apostrophes inside (`levi's`) and decimal points
-# between digits (`1.5`). Hyphens, slashes and underscores separate words.
-_WORD = re.compile(r"\d+(?:\.\d+)+|[^\W_]+(?:'[^\W_]+)*")
+# A word is a run of letters, with apostrophes inside (`levi's`), or a number, with decimal points
+# inside (`1.5`). Everything else separates, and so does the step between digit and letter: shops
+# write `10oz` where shoppers write `10 oz`.
+_WORD = re.compile(r"\d+(?:\.\d+)*|[^\W\d_]+(?:'[^\W\d_]+)*")
 _CURLY = str.maketrans({"\u2019": "'", "\u02bc": "'"})
 
 STOP_WORDS = frozenset(

@@ -106,3 +106,11 @@ class IndexBundle:
                 expected=str(self.dense.vectors.shape[1]),
                 found=str(encoder.dim),
             )
+
+
+def check_whole(path: Path) -> IndexBundle:
+    """Hash every file, open all parts and the encoder inside. Raises as `IndexBundle.open` does."""
+    bundle = IndexBundle.open(path, verify=True)
+    if (bundle.directory / ENCODER_DIR).is_dir():
+        bundle.check_encoder(bundle.open_encoder(verify=True))
+    return bundle

@@ -6,7 +6,7 @@ and tier → cut → order → page → fetch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,27 +18,12 @@ from index.analysis import QueryTerms, has_words, query_terms
 from index.bundle import IndexBundle
 from index.calibration import Calibration, Mode
 from index.candidates import NOTHING, Arm, Candidates, blended, last_rows
-from index.page import Page, cut, hits, rank
+from index.page import cut, hits, rank
+from index.prepared import Prepared, plan_of
 from index.request import IndexInfo, Query, SearchRequest, SearchResult
 from index.stopwatch import Stopwatch
 
 Vector = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A request understood; `mode` is the one that will run."""
-
-    request: SearchRequest
-    text: str
-    terms: QueryTerms
-    mode: Mode
-    has_words: bool
-
-    @property
-    def needs_vector(self) -> bool:
-        """Whether `Engine.answer` wants the query's vector."""
-        return self.has_words and self.mode != "lexical"
 
 
 class Engine:
@@ -129,7 +114,7 @@ class Engine:
             tier_counts=page.tier_counts,
             no_confident_match=not page.confident,
             timing_ms=watch.milliseconds(),
-            plan=_plan(prepared, mode, page, exact=request.exact or self._covers_all),
+            plan=plan_of(prepared, mode, page, exact=request.exact or self._covers_all),
             degraded=degraded,
             index=self._info(covered=alpha is None or request.alpha is None),
         )
@@ -216,19 +201,3 @@ class Engine:
             self.bundle.encoder_fingerprint,
             self.calibration.name if covered else "not_covered",
         )
-
-
-def _plan(prepared: Prepared, mode: Mode, page: Page, *, exact: bool) -> dict[str, str]:
-    """What was done, for people: one word or one reason a part."""
-    plan: dict[str, str] = {"mode": mode}
-    if not prepared.has_words:
-        return plan | {"query": "no letters or digits: nothing was searched"}
-    if mode != "lexical":
-        plan["semantic"] = "exact_scan" if exact else "hnsw"
-    if mode != "semantic":
-        plan["lexical"] = "bm25f"
-    elif prepared.request.mode == "hybrid":
-        plan["lexical"] = "off: no word of the query is in the catalogue"
-    if page.past:
-        plan["page"] = f"beyond the result set, which holds {page.total.value} products"
-    return plan

@@ -65,17 +65,24 @@ def publish(root: Path, name: str) -> None:
 
     Raises MissingFile when there is no such version.
     """
-    if name != Path(name).name or not (root / VERSIONS / name / MANIFEST).is_file():
+    find_version(root, name)
+    link = root / f".{CURRENT}.{secrets.token_hex(4)}"
+    link.symlink_to(Path(VERSIONS) / name)
+    os.replace(link, root / CURRENT)
+
+
+def find_version(root: Path, name: str) -> Path:
+    """Directory of version `name`. Raises MissingFile when there is none."""
+    directory = root / VERSIONS / name
+    if name != Path(name).name or not (directory / MANIFEST).is_file():
         held = sorted(path.name for path in _version_directories(root))
         raise MissingFile(
             f"there is no version {name!r}",
             where=root,
             expected=f"one of {', '.join(held)}" if held else "a version",
-            hint="Build one with `gradus index build`." if not held else "",
+            hint="" if held else "Build one with `gradus index build`.",
         )
-    link = root / f".{CURRENT}.{secrets.token_hex(4)}"
-    link.symlink_to(Path(VERSIONS) / name)
-    os.replace(link, root / CURRENT)
+    return directory
 
 
 def live(root: Path) -> str | None:

@@ -1,0 +1,131 @@
+"""`gradus index build`: files named on the command line to a built and published version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from catalog.artefact import hash_file
+from catalog.errors import BundleError, CatalogError, GradusError, JudgmentError
+from catalog.measures import qrels_of
+from catalog.model import Product
+from catalog.readers import Issue, Issues, read_judgments, read_products
+from export.bundle import EncoderBundle, Precision
+from index.build import BuildSettings, Built, Calibrate, as_shipped, build_index
+from index.calibrate import FitOnJudgments, Qrels, TakeFrom
+
+
+@dataclass(frozen=True)
+class BuildJob:
+    """What the command line asked for; `run` does it and returns what to print."""
+
+    products: tuple[Path, ...]
+    encoder: Path
+    root: Path
+    layouts: tuple[str, ...] = ()
+    qrels: Path | None = None
+    calibration: Path | None = None
+    precision: str = "int8"
+    allow_in_sample: bool = False
+    strict: bool = False
+    live: bool = True
+    settings: BuildSettings | None = None
+
+    def run(self) -> str:
+        """Build the version. Raises what reading, embedding and calibrating raise."""
+        self._check()
+        encoder = EncoderBundle.load(self.encoder, precision=self._precision())
+        qrels, notes = self._judgments()
+        issues = Issues()
+        built = build_index(
+            self._read(issues),
+            encoder,
+            self.root,
+            settings=self.settings,
+            calibrate=self._calibrate(encoder, qrels),
+            probes=qrels,
+            encoder_dir=self.encoder,
+            parents=self._parents(),
+            duplicates=lambda product: self._duplicate(issues, product),
+            live=self.live,
+        )
+        return "\n".join([f"products: {issues.summary()}", *notes, *_summary(built, self.live)])
+
+    def _check(self) -> None:
+        if self.qrels is not None and self.calibration is not None:
+            raise JudgmentError(
+                "--qrels and --calibration exclude each other",
+                hint="Fit a calibration on judgments, or take the one of another index.",
+            )
+        if len(self.layouts) not in {0, 1, len(self.products)}:
+            raise CatalogError(
+                "layouts and product files do not pair up",
+                expected=f"one --layout for all files, or {len(self.products)}",
+                found=str(len(self.layouts)),
+            )
+
+    def _precision(self) -> Precision:
+        for known in get_args(Precision):
+            if known == self.precision:
+                return known  # type: ignore[no-any-return]
+        raise BundleError(
+            "there is no such precision",
+            expected=f"one of {', '.join(get_args(Precision))}",
+            found=self.precision,
+        )
+
+    def _read(self, issues: Issues) -> Iterator[Product]:
+        layouts = self.layouts or ("gradus",)
+        if len(layouts) == 1:
+            layouts = layouts * len(self.products)
+        for path, layout in zip(self.products, layouts, strict=True):
+            yield from read_products(path, layout, strict=self.strict, issues=issues)
+
+    def _duplicate(self, issues: Issues, product: Product) -> None:
+        # A reader sees duplicates within its file; these are ids that an earlier file held.
+        what = f"product id {product.id!r} was in an earlier file"
+        if self.strict:
+            raise CatalogError(what, where=", ".join(map(str, self.products)))
+        issues.add(Issue("duplicate id", f"{len(self.products)} files", what))
+        issues.kept -= 1
+        issues.skipped += 1
+
+    def _judgments(self) -> tuple[Qrels, list[str]]:
+        if self.qrels is None:
+            return {}, []
+        issues = Issues()
+        qrels = qrels_of(read_judgments(self.qrels, strict=self.strict, issues=issues))
+        return qrels, [f"judgments: {issues.summary()}"]
+
+    def _calibrate(self, encoder: EncoderBundle, qrels: Qrels) -> Calibrate:
+        if self.calibration is not None:
+            return TakeFrom(self.calibration)
+        if self.qrels is None:
+            return as_shipped
+        fit = FitOnJudgments(
+            qrels, encoder.train_queries, self.allow_in_sample, where=str(self.qrels)
+        )
+        fit.check_overlap()  # before the long work, not after it
+        return fit
+
+    def _parents(self) -> dict[str, str]:
+        files = {f"products {path.name}": path for path in self.products}
+        if self.qrels is not None:
+            files["qrels"] = self.qrels
+        try:
+            return {role: hash_file(path) for role, path in files.items()}
+        except OSError as error:
+            raise GradusError(f"the file cannot be read: {error}") from error
+
+
+def _summary(built: Built, live: bool) -> list[str]:
+    hnsw, calibration = built.quality["hnsw"], built.quality["calibration"]
+    return [
+        f"{built.quality['products']:,} products indexed; graph finds "
+        f"{hnsw['recall_10']:.4f} of the exact top 10 at ef {hnsw['ef']} "
+        f"({hnsw['queries']} queries)",
+        f"calibration {calibration['name']}, alpha {calibration['alpha']}",
+        f"{'live' if live else 'built, not live'}: {built.directory}",
+    ]

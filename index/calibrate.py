@@ -1,0 +1,151 @@
+"""Fitting a calibration on judged queries, or taking one from another index."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.errors import EncoderMismatch, JudgmentError
+from catalog.split import query_hash
+from export.bundle import Encoder
+from index.alpha import AlphaFit, fit_alpha
+from index.bundle import IndexBundle
+from index.calibration import Calibration, Mode, ModeCalibration, Source
+from index.engine import Engine
+from index.link_fit import fit_link
+from index.pairs import Pairs, collect_pairs
+from index.thresholds import balanced
+
+Qrels = Mapping[str, Mapping[str, int]]
+Scores = NDArray[np.float64]
+
+MIN_QUERIES = 3
+MIN_PAIRS = 30
+
+
+@dataclass(frozen=True)
+class FitOnJudgments:
+    """Calibrates a bundle under construction on `qrels` (query → product id → grade).
+
+    `train_queries` are hashes of the queries that trained the encoder; judging an encoder by what
+    it was taught makes it look surer than it is, so an overlap is refused unless `allow_in_sample`,
+    which marks the result.
+    """
+
+    qrels: Qrels
+    train_queries: Collection[str] = frozenset()
+    allow_in_sample: bool = False
+    where: str = ""
+
+    def __call__(self, bundle: IndexBundle, encoder: Encoder) -> tuple[Calibration, dict[str, Any]]:
+        """The calibration and what to report of it. Raises JudgmentError."""
+        in_sample = self.check_overlap()
+        known = known_judgments(self.qrels, bundle)
+        self._check_size(known)
+        engine = Engine(bundle, encoder)
+        alpha = fit_alpha(engine, known)
+        pairs = collect_pairs(engine, known)
+        calibration = Calibration(
+            alpha=alpha.alpha,
+            alpha_interval=alpha.interval,
+            modes=fit_modes(pairs, alpha.alpha),
+            source="in_sample" if in_sample else "fitted",
+            queries=tuple(sorted({query_hash(query) for query in known})),
+            pairs=int((~pairs.assumed).sum()),
+            assumed=int(pairs.assumed.sum()),
+        )
+        return calibration, _report(calibration, alpha, pairs)
+
+    def check_overlap(self) -> int:
+        """Number of queries that trained the encoder. Raises JudgmentError unless allowed."""
+        seen = [query for query in self.qrels if query_hash(query) in self.train_queries]
+        if seen and not self.allow_in_sample:
+            raise JudgmentError(
+                f"{len(seen)} of {len(self.qrels)} calibration queries trained this encoder",
+                where=self.where,
+                expected="queries that the encoder never saw",
+                found=f"{seen[0]!r} and {len(seen) - 1} more" if len(seen) > 1 else repr(seen[0]),
+                hint="Hold other queries out, or pass --allow-in-sample and have it marked so.",
+            )
+        return len(seen)
+
+    def _check_size(self, known: Qrels) -> None:
+        pairs = sum(len(grades) for grades in known.values())
+        levels = {grade for grades in known.values() for grade in grades.values()}
+        if len(known) < MIN_QUERIES or pairs < MIN_PAIRS or 2 not in levels:
+            raise JudgmentError(
+                "there is too little here to calibrate on",
+                where=self.where,
+                expected=f"{MIN_QUERIES} queries, {MIN_PAIRS} judged products of this catalogue, "
+                "some of them exact",
+                found=f"{len(known)} queries, {pairs} judged products, grades {sorted(levels)}",
+                hint="Give more judgments, or leave them out and take the shipped calibration.",
+            )
+
+
+@dataclass(frozen=True)
+class TakeFrom:
+    """Takes over the calibration of another index that was built by the same encoder."""
+
+    directory: Path
+
+    def __call__(self, bundle: IndexBundle, encoder: Encoder) -> tuple[Calibration, dict[str, Any]]:
+        """The other's calibration, marked `transferred` (the shipped one stays `default`).
+
+        Raises EncoderMismatch, BundleError.
+        """
+        other = IndexBundle.open(self.directory)
+        if other.encoder_fingerprint != encoder.fingerprint:
+            raise EncoderMismatch(
+                "that calibration belongs to another encoder",
+                where=self.directory,
+                expected=f"encoder {encoder.fingerprint[:12]}",
+                found=other.encoder_fingerprint[:12],
+                hint="Take one of an index built by this encoder, or give judgments.",
+            )
+        theirs = other.calibration
+        source: Source = "default" if theirs.source == "default" else "transferred"
+        return replace(theirs, source=source), {"source": source, "taken_from": other.version}
+
+
+def known_judgments(qrels: Qrels, bundle: IndexBundle) -> dict[str, dict[str, int]]:
+    """The judgments whose products are in the index; queries left with none fall away."""
+    known = {
+        query: {name: grade for name, grade in grades.items() if bundle.store.row(name) is not None}
+        for query, grades in qrels.items()
+    }
+    return {query: grades for query, grades in known.items() if grades}
+
+
+def fit_modes(pairs: Pairs, alpha: float) -> dict[Mode, ModeCalibration]:
+    """Links and cuts of each mode, each fitted on its own score of the same pairs."""
+    scores: dict[Mode, tuple[Scores, float]] = {
+        "lexical": (pairs.lexical, 0.0),
+        "semantic": (pairs.semantic, -1.0),
+        "hybrid": (alpha * pairs.semantic + (1.0 - alpha) * pairs.lexical, -alpha),
+    }
+    modes: dict[Mode, ModeCalibration] = {}
+    for mode, (score, low) in scores.items():
+        link = fit_link(score, pairs.grade, low, 1.0)
+        modes[mode] = ModeCalibration(link, balanced(link.relevance(score), pairs.grade))
+    return modes
+
+
+def _report(calibration: Calibration, alpha: AlphaFit, pairs: Pairs) -> dict[str, Any]:
+    return {
+        "source": calibration.source,
+        "queries": len(calibration.queries),
+        "queries_hash": calibration.queries_hash,
+        "judged_pairs": calibration.pairs,
+        "assumed_pairs": calibration.assumed,
+        "alpha_best": alpha.best,
+        "alpha_interval": list(alpha.interval),
+        "alpha_ndcg@10": list(alpha.curve),
+        "thresholds": {mode: vars(part.thresholds) for mode, part in calibration.modes.items()},
+        "grades": np.bincount(pairs.grade[~pairs.assumed], minlength=3).tolist(),
+    }

@@ -1,0 +1,168 @@
+"""The verbs of this room: `gradus index build|publish|list|verify`, `evaluate` and `search`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+index_app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Build, publish, list and verify search indexes.",
+)
+evaluate_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+search_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+Root = Annotated[Path, typer.Option("--index", help="Directory that `index build --out` wrote.")]
+Anything = Annotated[
+    Path, typer.Option("--index", help="An index root (its live version), or one version in it.")
+]
+
+
+@index_app.command()
+def build(
+    products: Annotated[
+        list[Path], typer.Option(help="Product file: .jsonl, .csv, .tsv, .parquet. May repeat.")
+    ],
+    encoder: Annotated[Path, typer.Option(help="Encoder bundle that `gradus export` wrote.")],
+    out: Annotated[Path, typer.Option(help="Root of the index; versions are kept below it.")],
+    layout: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="How the product files are laid out: gradus (default), esci, wands, grocerydb or "
+            "a TOML file. Once for all files, or once for each."
+        ),
+    ] = None,
+    qrels: Annotated[
+        Path | None,
+        typer.Option(help="Judgments to calibrate on, of queries that the encoder never saw."),
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="Index of the same encoder to take the calibration from.")
+    ] = None,
+    precision: Annotated[
+        str, typer.Option(help="Model of the bundle: int8, fp32 or fp16.")
+    ] = "int8",
+    allow_in_sample: Annotated[
+        bool,
+        typer.Option("--allow-in-sample", help="Calibrate on queries that trained the encoder."),
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first broken line instead of skipping it.")
+    ] = False,
+    publish: Annotated[
+        bool, typer.Option(help="Make the new version the live one at once.")
+    ] = True,
+) -> None:
+    """Turn products and an encoder into a searchable index, and make it the live version.
+
+    Without --qrels and --calibration the index takes the shipped calibration, marked `default`.
+    """
+    from index.build_job import BuildJob
+
+    job = BuildJob(
+        products=tuple(products),
+        layouts=tuple(layout or ()),
+        encoder=encoder,
+        root=out,
+        qrels=qrels,
+        calibration=calibration,
+        precision=precision,
+        allow_in_sample=allow_in_sample,
+        strict=strict,
+        live=publish,
+    )
+    typer.echo(job.run())
+
+
+@index_app.command("publish")
+def publish_version(
+    version: Annotated[str, typer.Argument(help="Name of the version; see `gradus index list`.")],
+    index: Root,
+) -> None:
+    """Make a version the live one, after hashing all its files."""
+    from index.bundle import check_whole
+    from index.versions import find_version, publish
+
+    check_whole(find_version(index, version))
+    publish(index, version)
+    typer.echo(f"live: {version}")
+
+
+@index_app.command("list")
+def list_all(index: Root) -> None:
+    """Show the versions of an index, newest first; a star marks the live one."""
+    from index.report import versions_table
+    from index.versions import list_versions
+
+    typer.echo(versions_table(list_versions(index)))
+
+
+@index_app.command()
+def verify(index: Anything) -> None:
+    """Hash every file of an index, open it, and check that its encoder made its vectors."""
+    from index.bundle import check_whole
+
+    bundle = check_whole(index)
+    typer.echo(
+        f"{bundle.version}: whole, {len(bundle.store):,} products, "
+        f"encoder {bundle.encoder_fingerprint[:12]}, calibration {bundle.calibration.name}"
+    )
+
+
+@evaluate_app.command()
+def evaluate(
+    index: Anything,
+    qrels: Annotated[Path, typer.Option(help="Judgments: TSV of query, product_id, esci|grade.")],
+    out: Annotated[Path | None, typer.Option(help="Also write the figures as JSON here.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first broken line instead of skipping it.")
+    ] = False,
+) -> None:
+    """Measure an index against judgments: retrieval by mode, tiers, calibration, margins."""
+    from index.evaluate import evaluate_index
+    from index.report import evaluation_table
+
+    report, notes = evaluate_index(index, qrels, strict=strict)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(report, indent=2) + "\n")
+    for note in notes:
+        typer.echo(note, err=True)
+    typer.echo(evaluation_table(report))
+
+
+@search_app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="What the shopper types.")],
+    index: Anything,
+    limit: Annotated[int, typer.Option(help="Hits to show, 1 to 100.")] = 10,
+    offset: Annotated[int, typer.Option(help="Hits to skip.")] = 0,
+    mode: Annotated[str, typer.Option(help="hybrid, lexical or semantic.")] = "hybrid",
+    min_tier: Annotated[
+        str, typer.Option(help="Lowest tier to show: exact, substitute or irrelevant.")
+    ] = "substitute",
+    exact: Annotated[bool, typer.Option("--exact", help="Scan every vector, no graph.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show how each hit scored.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> None:
+    """Ask an index one query."""
+    from index.engine import Engine
+    from index.report import answer_json, answer_table
+    from index.request import SearchRequest
+
+    request = SearchRequest(
+        query,
+        limit=limit,
+        offset=offset,
+        mode=mode,  # type: ignore[arg-type]
+        min_tier=min_tier,  # type: ignore[arg-type]
+        exact=exact,
+        explain=explain,
+    ).validated()
+    result = Engine.open(index, verify=False).search(request)
+    typer.echo(answer_json(result) if as_json else answer_table(result))

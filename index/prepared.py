@@ -1,0 +1,42 @@
+"""A request understood, and the plan by which it was answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from index.analysis import QueryTerms
+from index.calibration import Mode
+from index.page import Page
+from index.request import SearchRequest
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request understood; `mode` is the one that will run."""
+
+    request: SearchRequest
+    text: str
+    terms: QueryTerms
+    mode: Mode
+    has_words: bool
+
+    @property
+    def needs_vector(self) -> bool:
+        """Whether `Engine.answer` wants the query's vector."""
+        return self.has_words and self.mode != "lexical"
+
+
+def plan_of(prepared: Prepared, mode: Mode, page: Page, *, exact: bool) -> dict[str, str]:
+    """What was done, for people: one word or one reason a part."""
+    plan: dict[str, str] = {"mode": mode}
+    if not prepared.has_words:
+        return plan | {"query": "no letters or digits: nothing was searched"}
+    if mode != "lexical":
+        plan["semantic"] = "exact_scan" if exact else "hnsw"
+    if mode != "semantic":
+        plan["lexical"] = "bm25f"
+    elif prepared.request.mode == "hybrid":
+        plan["lexical"] = "off: no word of the query is in the catalogue"
+    if page.past:
+        plan["page"] = f"beyond the result set, which holds {page.total.value} products"
+    return plan
