@@ -188,13 +188,15 @@ def test_queries_one_a_line(tmp_path):
 
 def test_queries_with_frequency(tmp_path):
     path = table(
-        tmp_path / "q.tsv", "query\tfrequency\tkind\noat milk\t12\ttype\ntea\t\t\npot\t-1\t\n"
+        tmp_path / "q.tsv",
+        "query\tfrequency\tkind\noat milk\t12\ttype\ntea\t\t\npot\t-1\t\npan\t0\t\n",
     )
     issues = Issues()
     assert list(read_queries(path, issues=issues)) == [
         ("oat milk", 12.0),
         ("tea", 1.0),
         ("pot", 1.0),
+        ("pan", 0.0),
     ]
     assert dict(issues.counts) == {"bad frequency": 1}
     with pytest.raises(CatalogError, match="frequency"):
