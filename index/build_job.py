@@ -105,7 +105,7 @@ class BuildJob:
         if self.qrels is None:
             return as_shipped
         fit = FitOnJudgments(
-            qrels, encoder.train_queries, self.allow_in_sample, where=str(self.qrels)
+            qrels, encoder.train_queries, self.allow_in_sample, self.strict, str(self.qrels)
         )
         fit.check_overlap()  # before the long work, not after it
         return fit
@@ -122,7 +122,10 @@ class BuildJob:
 
 def _summary(built: Built, live: bool) -> list[str]:
     hnsw, calibration = built.quality["hnsw"], built.quality["calibration"]
+    left_out = calibration.get("left_out", 0)
+    notes = [f"judgments: {left_out:,} left out, their products are not here"] if left_out else []
     return [
+        *notes,
         f"{built.quality['products']:,} products indexed; graph finds "
         f"{hnsw['recall_10']:.4f} of the exact top 10 at ef {hnsw['ef']} "
         f"({hnsw['queries']} queries)",

@@ -34,18 +34,25 @@ class FitOnJudgments:
 
     `train_queries` are hashes of the queries that trained the encoder; judging an encoder by what
     it was taught makes it look surer than it is, so an overlap is refused unless `allow_in_sample`,
-    which marks the result.
+    which marks the result. Judgments of products that the index does not hold are left out and
+    counted, or refused when `strict`.
     """
 
     qrels: Qrels
     train_queries: Collection[str] = frozenset()
     allow_in_sample: bool = False
+    strict: bool = False
     where: str = ""
 
     def __call__(self, bundle: IndexBundle, encoder: Encoder) -> tuple[Calibration, dict[str, Any]]:
         """The calibration and what to report of it. Raises JudgmentError."""
         in_sample = self.check_overlap()
         known = known_judgments(self.qrels, bundle)
+        left_out = _size(self.qrels) - _size(known)
+        if left_out and self.strict:
+            raise JudgmentError(
+                f"{left_out} judgments name products that the index does not hold", where=self.where
+            )
         self._check_size(known)
         engine = Engine(bundle, encoder)
         alpha = fit_alpha(engine, known)
@@ -59,7 +66,7 @@ class FitOnJudgments:
             pairs=int((~pairs.assumed).sum()),
             assumed=int(pairs.assumed.sum()),
         )
-        return calibration, _report(calibration, alpha, pairs)
+        return calibration, {"left_out": left_out, **_report(calibration, alpha, pairs)}
 
     def check_overlap(self) -> int:
         """Number of queries that trained the encoder. Raises JudgmentError unless allowed."""
@@ -75,7 +82,7 @@ class FitOnJudgments:
         return len(seen)
 
     def _check_size(self, known: Qrels) -> None:
-        pairs = sum(len(grades) for grades in known.values())
+        pairs = _size(known)
         levels = {grade for grades in known.values() for grade in grades.values()}
         if len(known) < MIN_QUERIES or pairs < MIN_PAIRS or 2 not in levels:
             raise JudgmentError(
@@ -120,6 +127,10 @@ def known_judgments(qrels: Qrels, bundle: IndexBundle) -> dict[str, dict[str, in
         for query, grades in qrels.items()
     }
     return {query: grades for query, grades in known.items() if grades}
+
+
+def _size(qrels: Qrels) -> int:
+    return sum(len(grades) for grades in qrels.values())
 
 
 def fit_modes(pairs: Pairs, alpha: float) -> dict[Mode, ModeCalibration]:

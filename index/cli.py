@@ -164,5 +164,5 @@ def search(
         exact=exact,
         explain=explain,
     ).validated()
-    result = Engine.open(index, verify=False).search(request)
+    result = Engine.open(index).search(request)
     typer.echo(answer_json(result) if as_json else answer_table(result))

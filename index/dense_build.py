@@ -23,12 +23,14 @@ _BATCH = 4096
 class DenseQuality:
     """Share of the exact nearest rows that the graph finds, means over the sampled queries.
 
-    `recall_10` at depth 10, `recall_candidates` at the depth of the candidate set; both in [0, 1].
+    `recall_10` and `recall_20` at those depths, `recall_candidates` at the depth of the candidate
+    set; all in [0, 1].
     """
 
     ef: int
     queries: int
     recall_10: float
+    recall_20: float
     recall_candidates: float
 
 
@@ -57,7 +59,7 @@ def build_graph(
 def settle_ef(
     dense: DenseIndex, queries: NDArray[np.float32], candidates: int
 ) -> tuple[DenseIndex, DenseQuality]:
-    """Raise `ef` by halves until recall@10 reaches the floor, or the graph is searched whole.
+    """Raise `ef` by halves until recall at 10 and at 20 reach the floor, or every node is seen.
 
     `queries` (n, dim) are query vectors like those to come. hnswlib never searches narrower than
     the number asked for, so `ef` starts at the candidate depth at least.
@@ -70,10 +72,9 @@ def settle_ef(
     while True:
         tried = dense.with_ef(ef)
         found = [tried.top(query, count, ranks)[0] for query in queries]
-        quality = DenseQuality(
-            ef, len(queries), _overlap(exact, found, 10), _overlap(exact, found, count)
-        )
-        if quality.recall_10 >= RECALL_FLOOR or ef >= dense.products:
+        shares = (_overlap(exact, found, depth) for depth in (10, 20, count))
+        quality = DenseQuality(ef, len(queries), *shares)
+        if min(quality.recall_10, quality.recall_20) >= RECALL_FLOOR or ef >= dense.products:
             return tried, quality
         ef += ef // 2
 

@@ -38,16 +38,21 @@ class FieldSettings:
 
 @dataclass(frozen=True)
 class LexicalSettings:
-    """BM25F parameters. Field order is the order of summation."""
+    """BM25F parameters. Field order is the order of summation.
 
-    k1: float = 1.2
+    The defaults are round numbers from the plateau of a sweep on human judgments (Shopping Queries
+    data set, 50 training queries: nDCG@10 0.757, where plain BM25 with k1 1.2, b 0.75 and the title
+    twice gives 0.739).
+    """
+
+    k1: float = 2.0
     fields: dict[str, FieldSettings] = field(
         default_factory=lambda: {
-            "title": FieldSettings(3.0, 0.5),
-            "brand": FieldSettings(1.0, 0.5),
-            "category": FieldSettings(1.0, 0.5),
-            "attributes": FieldSettings(1.0, 0.5),
-            "description": FieldSettings(1.0, 0.75),
+            "title": FieldSettings(6.0, 0.75),
+            "brand": FieldSettings(4.0, 0.5),
+            "category": FieldSettings(2.0, 0.5),
+            "attributes": FieldSettings(2.0, 0.5),
+            "description": FieldSettings(1.0, 0.6),
         }
     )
 

@@ -102,6 +102,9 @@ def _pair_lines(report: Mapping[str, Any]) -> list[str]:
         *lines,
         f"calibration: ECE {_number(calibration['ece'])}, "
         f"Brier skill {_number(calibration['brier_skill'])}; AUC {aucs}",
+        f"with products nobody judged: ECE {_number(calibration['with_unjudged']['ece'])}, "
+        f"Brier skill {_number(calibration['with_unjudged']['brier_skill'])}, "
+        f"{_number(calibration['with_unjudged']['random_kept'])} of random products kept",
         f"margins: average {_number(margins['avg'])}, worst {_number(margins['worst'])}",
     ]
 

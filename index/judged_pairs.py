@@ -1,0 +1,151 @@
+"""Judged pairs, scored as a search would score them, and what tiers and calibration make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.model import Grade
+from index.analysis import query_terms, stem, words
+from index.calibration import TIERS
+from index.engine import Engine
+from index.pair_measures import (
+    auc,
+    brier_skill,
+    confusion,
+    expected_calibration_error,
+    margins,
+    ranked_probability_skill,
+)
+from index.pairs import collect_pairs
+from index.request import SearchRequest
+
+Qrels = Mapping[str, Mapping[str, int]]
+Scores = NDArray[np.float64]
+
+OVERLAP = 0.7  # token overlap from which the paper measures its margins
+
+
+@dataclass(frozen=True)
+class JudgedPairs:
+    """Judged pairs known to the index as parallel arrays; `query` numbers the queries.
+
+    `score` is the hybrid one; `overlap` the share of the query's words that the title holds.
+    """
+
+    score: Scores
+    semantic: Scores
+    grade: NDArray[np.int64]
+    query: NDArray[np.int64]
+    overlap: Scores
+    relevance: Scores
+    at_least_1: Scores
+    exactly_2: Scores
+    tier: NDArray[np.int64]
+
+
+def judged_pairs(engine: Engine, qrels: Qrels) -> JudgedPairs:
+    """Score every judged pair as a hybrid search would, retrieved or not."""
+    columns: list[tuple[Any, ...]] = []
+    for number, (query, grades) in enumerate(qrels.items()):
+        known = {
+            row: grade
+            for name, grade in grades.items()
+            if (row := engine.bundle.store.row(name)) is not None
+        }
+        rows = np.array([*known], np.int64)
+        prepared = engine.prepare(SearchRequest(query))
+        vector = engine.encode(prepared)
+        found = engine.pairs(prepared.terms, vector, prepared.mode, rows)
+        part = engine.calibration.modes[prepared.mode]
+        at_least_1, exactly_2 = part.link.probabilities(found.scores)
+        relevance = part.link.relevance(found.scores)
+        columns.append(
+            (
+                found.scores,
+                engine.bundle.dense.score(vector, rows),
+                np.array([*known.values()], np.int64),
+                np.full(len(rows), number),
+                _title_overlap(engine, query, rows),
+                relevance,
+                at_least_1,
+                exactly_2,
+                part.thresholds.grades(relevance),
+            )
+        )
+    return JudgedPairs(*(np.concatenate(parts) for parts in zip(*columns, strict=True)))
+
+
+def pair_report(pairs: JudgedPairs) -> dict[str, Any]:
+    """Tiers, calibration and margins on judged pairs (at least one)."""
+    grade = pairs.grade
+    counts = np.bincount(grade, minlength=len(TIERS))
+    gains = grade / int(Grade.EXACT)
+    cuts = {"substitute": (pairs.at_least_1, grade >= 1), "exact": (pairs.exactly_2, grade == 2)}
+    close = pairs.overlap >= OVERLAP
+    return {
+        "tiers": {
+            "pairs": len(grade),
+            "accuracy": float((pairs.tier == grade).mean()),
+            "majority": float(counts.max() / len(grade)),
+            "confusion": confusion(grade, pairs.tier),
+            "labels": list(TIERS),
+        },
+        "calibration": {
+            "ece": expected_calibration_error(pairs.relevance, gains),
+            "brier_skill": ranked_probability_skill(pairs.at_least_1, pairs.exactly_2, grade),
+            "cuts": {
+                name: {
+                    "auc": auc(pairs.score, happened),
+                    "ece": expected_calibration_error(forecast, happened.astype(np.float64)),
+                    "brier_skill": brier_skill(forecast, happened),
+                }
+                for name, (forecast, happened) in cuts.items()
+            },
+        },
+        "margins": {
+            **_margins(pairs.score, pairs, np.ones(len(grade), bool)),
+            "semantic": _margins(pairs.semantic, pairs, np.ones(len(grade), bool)),
+            "semantic_overlap_70": _margins(pairs.semantic, pairs, close),
+        },
+    }
+
+
+def population_report(engine: Engine, qrels: Qrels) -> dict[str, Any]:
+    """Calibration on judged pairs plus as many drawn ones as the fit takes, the latter as grade 0.
+
+    Judged products are all plausible; this is the wider population that relevance speaks of.
+    `random_kept` is the share of drawn products that reach a tier above irrelevant.
+    """
+    pairs = collect_pairs(engine, qrels)
+    part = engine.calibration.modes["hybrid"]
+    alpha = engine.calibration.alpha
+    score = alpha * pairs.semantic + (1.0 - alpha) * pairs.lexical
+    relevance = part.link.relevance(score)
+    kept = part.thresholds.grades(relevance[pairs.assumed]) > 0
+    return {
+        "pairs": len(score),
+        "ece": expected_calibration_error(relevance, pairs.grade / int(Grade.EXACT)),
+        "brier_skill": ranked_probability_skill(*part.link.probabilities(score), pairs.grade),
+        "random_kept": float(kept.mean()) if len(kept) else float("nan"),
+    }
+
+
+def _margins(scores: Scores, pairs: JudgedPairs, kept: NDArray[np.bool_]) -> dict[str, Any]:
+    average, worst, queries = margins(scores[kept], pairs.grade[kept], pairs.query[kept])
+    return {"avg": average, "worst": worst, "queries": queries}
+
+
+def _title_overlap(engine: Engine, query: str, rows: NDArray[np.int64]) -> Scores:
+    wanted = {term for term, _ in query_terms(query).counts}
+    titles = (product.title for product in engine.bundle.store.products(rows.tolist()))
+    return np.array(
+        [
+            len(wanted & {stem(word) for word in words(title)}) / max(1, len(wanted))
+            for title in titles
+        ]
+    )
