@@ -1,39 +1,60 @@
 """Encoder bundles, read: texts and products in, vectors out. numpy, onnxruntime, tokenizers only.
 
 A bundle is a directory with `encoder.json`, `tokenizer.json`, `train_queries.json`, one
-`model.<precision>.onnx` or more, `parity.json` and its manifest.
+`model.<precision>.onnx` or more, `parity.json`, `probe.json` and its manifest.
 
-**No vector depends on its batch-mates.** Texts are never padded: a batch holds texts of one token
-count, and within it every row is computed from that row alone.
+**No vector depends on its batch-mates.** No text is ever padded. On a processor every text is a
+call of its own: dynamic int8 scales activations over the call, float kernels choose their order of
+summation by its shape, and calls of 64 texts are no faster than 64 calls at the length of product
+texts. On CUDA, where they are, every call has the same shape: texts of one token count, 64 of them,
+the first one repeated where there are fewer.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.artefact import Manifest, read_manifest, verify_files, write_manifest
-from catalog.encoder_spec import SPEC_FILE, EncoderSpec
+from catalog.artefact import Manifest, read_manifest
+from catalog.encoder_spec import EncoderSpec
 from catalog.errors import BundleError, EncoderMismatch, MissingFile
 from catalog.model import Product
+from export.files import (
+    KIND,
+    PROBE_FILE,
+    TOKENIZER_FILE,
+    TRAIN_QUERIES_FILE,
+    Precision,
+    copy_serving_files,
+    fingerprint,
+    model_file,
+    serving_files,
+    verify_serving_files,
+)
+from export.probe import Probe
 from export.session import EncoderGraph, Output, Provider
-from export.tokens import TOKENIZER_FILE, TokenReader
+from export.tokens import TokenReader
 
-Precision = Literal["fp32", "fp16", "int8"]
+__all__ = [
+    "Encoder",
+    "EncoderBundle",
+    "Precision",
+    "Provider",
+    "copy_serving_files",
+    "fingerprint",
+]
+
 Vectors = NDArray[np.float32]
 
-KIND = "encoder"
-TRAIN_QUERIES_FILE = "train_queries.json"
-_MAX_BATCH = 64  # texts of one length a call: larger batches were not faster
-_CHUNK = 4096  # products held at once, enough to fill the batches of every length
+_ROWS = {"cpu": 1, "cuda": 64}  # texts a call, exactly
+_CHUNK = 4096  # products held at once, enough to fill calls of every length
 
 
 class Encoder(Protocol):
@@ -60,39 +81,32 @@ class Encoder(Protocol):
         ...
 
 
-def model_file(precision: str) -> str:
-    """Name of the graph of one precision."""
-    return f"model.{precision}.onnx"
-
-
-def fingerprint(manifest: Manifest, precision: str) -> str:
-    """Fingerprint of what decides vectors: settings, tokenizer and the model of one precision.
-
-    A full bundle and the slim copy inside an index share it.
-    """
-    deciding = (SPEC_FILE, TOKENIZER_FILE, model_file(precision))
-    return _restricted(manifest, deciding).fingerprint
-
-
 class EncoderBundle:
     """One precision of an encoder bundle, open and ready. Safe to call from several threads."""
 
     def __init__(
-        self, directory: Path, manifest: Manifest, precision: Precision, graph: EncoderGraph
+        self,
+        directory: Path,
+        manifest: Manifest,
+        precision: Precision,
+        provider: Provider,
+        threads: int,
     ) -> None:
         """Use `load`."""
-        self.spec = EncoderSpec.load(directory)
         self.precision: Precision = precision
+        self.spec = EncoderSpec.load(directory)
         self.fingerprint = fingerprint(manifest, precision)
         self.train_queries = _train_queries(directory / TRAIN_QUERIES_FILE)
-        self._graph = graph
-        self._tokens = TokenReader(directory / TOKENIZER_FILE)
-        if graph.dim != self.spec.dim:
+        self._tokens = TokenReader(_present(directory / TOKENIZER_FILE))
+        self._graph = EncoderGraph(_present(directory / model_file(precision)), provider=provider)
+        self._rows = _ROWS[provider]
+        self._threads = threads
+        if self._graph.dim != self.spec.dim:
             raise EncoderMismatch(
                 "the model and encoder.json do not belong together",
                 where=directory,
                 expected=f"vectors of length {self.spec.dim}",
-                found=str(graph.dim),
+                found=str(self._graph.dim),
                 hint="Export the checkpoint again.",
             )
 
@@ -106,23 +120,37 @@ class EncoderBundle:
         threads: int = 1,
         verify: bool = True,
     ) -> EncoderBundle:
-        """Open the bundle in `directory`; with `verify`, hash the files that will be used.
+        """Open the bundle in `directory`.
+
+        `threads` texts are encoded side by side, each on one core: the vectors are the same
+        whatever their number, and a single query gains nothing from more than one. With `verify`
+        the files in use are hashed, and the vectors of a few probe texts are compared with those
+        seen when the bundle was made.
 
         Raises:
             MissingFile: no bundle here, or a file of it is gone.
             HashMismatch: a file is not what was written.
             EncoderMismatch: the files do not belong together.
-            BundleError: this precision or provider is not to be had, or a file is damaged.
+            BundleError: this precision or provider is not to be had, a file is damaged, or this
+                machine computes other vectors than the one that made the bundle.
 
         """
         manifest = read_manifest(directory, KIND, verify=False)
-        files = _serving_files(directory, manifest, precision)
+        if precision == "int8" and provider == "cuda":
+            raise BundleError(
+                "int8 models are made for processors",
+                where=directory,
+                expected="fp16 or fp32 with cuda",
+                found="int8",
+            )
+        files = serving_files(directory, manifest, precision)
         if verify:
-            verify_files(directory, _restricted(manifest, files))
-        graph = EncoderGraph(
-            _present(directory / model_file(precision)), provider=provider, threads=threads
-        )
-        return cls(directory, manifest, precision, graph)
+            verify_serving_files(directory, manifest, precision)
+        bundle = cls(directory, manifest, precision, provider, threads)
+        if verify and PROBE_FILE in files:
+            probe = Probe.load(directory)
+            probe.check(bundle.encode_queries(probe.texts), directory)
+        return bundle
 
     @property
     def dim(self) -> int:
@@ -136,7 +164,7 @@ class EncoderBundle:
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Vectors (n, dim) float32 of shoppers' queries, rows L2 = 1.
 
-        Raises BundleError when a vector is not finite.
+        A text of no token at all gives a zero row. Raises BundleError when a vector is not finite.
         """
         rendered = [self.spec.template.query(text) for text in texts]
         ids = self._tokens.ids(rendered, self.spec.max_query_tokens)
@@ -167,63 +195,54 @@ class EncoderBundle:
         output: Output,
         progress: Callable[[int], None] | None = None,
     ) -> Vectors:
-        vectors = np.zeros((len(ids), self.dim), np.float32)  # a text of no token stays zero
-        for rows in _batches([len(row) for row in ids]):
-            batch = np.array([ids[row] for row in rows], np.int64)
-            if batch.size:
-                vectors[rows] = self._graph.run(batch, output)
+        vectors = np.zeros((len(ids), self.dim), np.float32)
+
+        def encode(rows: list[int]) -> int:
+            if ids[rows[0]]:
+                filled = rows + rows[:1] * (self._rows - len(rows))
+                batch = np.array([ids[row] for row in filled], np.int64)
+                vectors[rows] = self._graph.run(batch, output)[: len(rows)]
+            return len(rows)
+
+        for done in self._side_by_side(encode, list(_calls(ids, self._rows))):
             if progress is not None:
-                progress(len(rows))
+                progress(done)
         if not np.isfinite(vectors).all():
             raise BundleError(
                 "the encoder gave a vector that is not finite",
-                found=f"{int((~np.isfinite(vectors)).any(axis=1).sum())} of {len(ids)} texts",
-                hint="The model is damaged or diverged in training; use another precision or "
-                "checkpoint.",
+                found=f"{(~np.isfinite(vectors)).any(axis=1).sum()} of {len(ids)} texts",
+                hint="The model is damaged or overflows; use another precision or checkpoint.",
             )
         return vectors
 
-
-def copy_serving_files(encoder_dir: Path, out_dir: Path, precision: Precision = "int8") -> Manifest:
-    """Copy what one precision needs into `out_dir`, with a manifest of its own.
-
-    The copy has the fingerprint of the original, which is verified first.
-    """
-    manifest = read_manifest(encoder_dir, KIND, verify=False)
-    files = _serving_files(encoder_dir, manifest, precision)
-    verify_files(encoder_dir, _restricted(manifest, files))
-    out_dir.mkdir(parents=True, exist_ok=True)
-    for name in files:
-        shutil.copyfile(encoder_dir / name, out_dir / name)
-    return write_manifest(
-        out_dir,
-        KIND,
-        parents=manifest.parents,
-        config=manifest.config,
-        quality=manifest.quality,
-        libraries=manifest.libraries,
-    )
+    def _side_by_side(
+        self, encode: Callable[[list[int]], int], calls: list[list[int]]
+    ) -> Iterator[int]:
+        if self._threads == 1 or len(calls) == 1:
+            yield from map(encode, calls)
+        else:
+            with ThreadPoolExecutor(self._threads) as pool:
+                yield from pool.map(encode, calls)
 
 
-def _serving_files(directory: Path, manifest: Manifest, precision: str) -> tuple[str, ...]:
-    files = (SPEC_FILE, TOKENIZER_FILE, TRAIN_QUERIES_FILE, model_file(precision))
-    held = sorted(name.split(".")[1] for name in manifest.files if name.startswith("model."))
-    if model_file(precision) not in manifest.files:
-        raise BundleError(
-            f"the bundle has no {precision} model",
-            where=directory,
-            expected=model_file(precision),
-            found=", ".join(held) or "no model",
-            hint="Ask for one of these precisions, or export the checkpoint again.",
-        )
-    for name in files:
-        if name not in manifest.files:
-            raise MissingFile("the bundle lists no such file", where=directory / name)
-    return files
+def _calls(ids: Sequence[Sequence[int]], size: int) -> Iterator[list[int]]:
+    """Row numbers, at most `size` of one token count together; longest first where it matters."""
+    if size == 1:
+        yield from ([row] for row in range(len(ids)))
+        return
+    by_length: dict[int, list[int]] = {}
+    for row, text in enumerate(ids):
+        by_length.setdefault(len(text), []).append(row)
+    for length in sorted(by_length, reverse=True):
+        rows = iter(by_length[length])
+        while call := list(islice(rows, size)):
+            yield call
 
 
-def _restricted(manifest: Manifest, names: Iterable[str]) -> Manifest:
-    return replace(manifest, files={name: manifest.files[name] for name in names})
+def _chunks(products: Iterable[Product], size: int) -> Iterator[list[Product]]:
+    stream = iter(products)
+    while chunk := list(islice(stream, size)):
+        yield chunk
 
 
 def _present(path: Path) -> Path:
@@ -236,27 +255,8 @@ def _present(path: Path) -> Path:
 
 def _train_queries(path: Path) -> frozenset[str]:
     try:
-        return frozenset(json.loads(_present(path).read_text()))
+        return frozenset(json.loads(_present(path).read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise BundleError(
             f"the list of training queries cannot be read: {error}", where=path
         ) from error
-
-
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Row numbers in batches of one length, longest texts first: memory peaks at the start."""
-    order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
-    batch: list[int] = []
-    for row in order:
-        if batch and (len(batch) == _MAX_BATCH or lengths[row] != lengths[batch[0]]):
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
-
-
-def _chunks(products: Iterable[Product], size: int) -> Iterator[list[Product]]:
-    stream = iter(products)
-    while chunk := list(islice(stream, size)):
-        yield chunk

@@ -2,42 +2,102 @@
 
 from __future__ import annotations
 
-import json
-import shutil
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from catalog.errors import BundleError
+
+if TYPE_CHECKING:
+    from export.build import Exported
+    from export.texts import ParityTexts
+
 app = typer.Typer(add_completion=False)
+
+
+class Extra(StrEnum):
+    """The precisions made beside fp32, which is always made."""
+
+    int8 = "int8"
+    fp16 = "fp16"
 
 
 @app.command()
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="Directory that `gradus train` wrote.")],
     out: Annotated[Path, typer.Option(help="Directory of the bundle to write.")],
+    precision: Annotated[
+        list[Extra] | None,
+        typer.Option(help="Made beside fp32; may be given twice. By default both."),
+    ] = None,
+    texts: Annotated[
+        Path | None,
+        typer.Option(help='Compare on these texts: JSON {"queries": [...], "items": [...]}.'),
+    ] = None,
+    products: Annotated[
+        Path | None, typer.Option(help="Compare on this catalogue (with --queries).")
+    ] = None,
+    queries: Annotated[
+        Path | None, typer.Option(help="Compare on these queries (with --products).")
+    ] = None,
+    layout: Annotated[
+        str | None, typer.Option(help="Layout of --products: a name or a TOML file.")
+    ] = None,
 ) -> None:
-    """Turn a trained encoder into an ONNX bundle that an index and a server can use."""
-    import onnx
+    """Turn a trained encoder into an ONNX bundle that an index and a server can use.
 
-    from catalog.artefact import read_manifest, write_manifest, writing
-    from export.bundle import KIND, TRAIN_QUERIES_FILE, model_file
-    from export.convert import write_onnx
-    from export.quantise import weight_only_int8
-    from export.tokens import TOKENIZER_FILE
-    from training.model import TwinEncoder
+    Every model is compared with the checkpoint on real texts, by default those that training
+    stored beside it; a bundle that strays out of bounds is not written.
+    """
+    from export.build import export_encoder
 
-    manifest = read_manifest(checkpoint, "checkpoint")
-    model = TwinEncoder.load(checkpoint)
-    with writing(out) as directory:
-        model.spec.save(directory)
-        for name in (TOKENIZER_FILE, TRAIN_QUERIES_FILE):
-            shutil.copyfile(checkpoint / name, directory / name)
-        write_onnx(model, directory / model_file("fp32"))
-        onnx.save(
-            weight_only_int8(onnx.load(directory / model_file("fp32"))),
-            directory / model_file("int8"),
-        )
-        (directory / "parity.json").write_text(json.dumps({}))
-        write_manifest(directory, KIND, parents={"checkpoint": manifest.fingerprint})
+    exported = export_encoder(
+        checkpoint,
+        out,
+        texts=_texts(checkpoint, texts, products, queries, layout),
+        precisions=tuple(kind.value for kind in precision or list(Extra)),
+        say=lambda line: typer.echo(line, err=True),
+    )
+    typer.echo(table(exported))
     typer.echo(f"wrote {out}")
+
+
+def table(exported: Exported) -> str:
+    """What was measured, one line a model, then the notes."""
+    lines = [
+        f"{'model':6} {'format':9} {'MB':>7} {'against':8} {'cosine mean':>12} {'min':>8} "
+        f"{'rank@10':>8} {'alone-batched':>14}"
+    ]
+    lines += [
+        f"{made.precision:6} {made.format:9} {made.size / 1e6:7.1f} {made.against:8} "
+        f"{made.mean_cosine:12.6f} {made.min_cosine:8.6f} {made.rank_agreement:8.4f} "
+        f"{made.batch_difference:14.1e}"
+        for made in exported.models
+    ]
+    return "\n".join([*lines, *(f"note: {note}" for note in exported.notes)])
+
+
+def _texts(
+    checkpoint: Path,
+    texts: Path | None,
+    products: Path | None,
+    queries: Path | None,
+    layout: str | None,
+) -> ParityTexts | None:
+    from catalog.encoder_spec import EncoderSpec
+    from export.texts import ParityTexts
+
+    if texts is not None:
+        return ParityTexts.load(texts)
+    if products is None and queries is None:
+        return None
+    if products is None or queries is None:
+        raise BundleError(
+            "--products and --queries belong together",
+            expected="both",
+            found="--products" if queries is None else "--queries",
+        )
+    template = EncoderSpec.load(checkpoint).template
+    return ParityTexts.from_catalogue(products, queries, layout, template)

@@ -28,22 +28,18 @@ class EncoderGraph:
     `item_vector`, (n, dim) float32, rows L2 = 1. Safe to call from several threads.
     """
 
-    def __init__(self, path: Path, *, provider: Provider = "cpu", threads: int = 1) -> None:
+    def __init__(self, path: Path, *, provider: Provider = "cpu") -> None:
         """Open the graph at `path`.
 
         Raises BundleError when the file is no ONNX graph of this shape, or when the provider is
         not to be had: a session never falls back to another one in silence.
         """
-        self._session = _open(path, provider, threads)
+        self._path = path
+        self._session = _open(path, provider)
         self._run_options = ort.RunOptions()
         # One graph serves both sides; a query need not pay for the item head.
         self._run_options.only_execute_path_to_fetches = True
         self.dim = _checked_dim(self._session, path)
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """What the exporter wrote into the file's metadata."""
-        return dict(self._session.get_modelmeta().custom_metadata_map)
 
     def run(
         self,
@@ -51,13 +47,24 @@ class EncoderGraph:
         output: Output,
         mask: NDArray[np.int64] | None = None,
     ) -> NDArray[np.float32]:
-        """Vectors (n, dim) float32 of `ids` (n, length); without `mask` every token counts."""
+        """Vectors (n, dim) float32 of `ids` (n, length); without `mask` every token counts.
+
+        Raises BundleError when the graph cannot read these ids.
+        """
         feed = {"input_ids": ids, "attention_mask": np.ones_like(ids) if mask is None else mask}
-        vectors: NDArray[np.float32] = self._session.run([output], feed, self._run_options)[0]
+        try:
+            vectors: NDArray[np.float32] = self._session.run([output], feed, self._run_options)[0]
+        except Exception as error:  # onnxruntime's exceptions share no base class of their own
+            raise BundleError(
+                f"the model cannot encode {len(ids)} texts of {ids.shape[1]} tokens: "
+                f"{_first_line(error)}",
+                where=self._path,
+                hint="Tokenizer, token limits and model do not fit; export the encoder again.",
+            ) from error
         return vectors
 
 
-def _open(path: Path, provider: Provider, threads: int) -> Any:
+def _open(path: Path, provider: Provider) -> Any:
     wanted = _PROVIDERS[provider]
     available: Sequence[str] = ort.get_available_providers()
     if wanted not in available:
@@ -69,7 +76,8 @@ def _open(path: Path, provider: Provider, threads: int) -> Any:
             hint="Install the `gpu` extra on a machine with a CUDA device, or ask for cpu.",
         )
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
+    # One core a call: a second brings nothing to one short text, and would sum in another order.
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
     try:

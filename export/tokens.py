@@ -9,8 +9,6 @@ from tokenizers import Tokenizer
 
 from catalog.errors import BundleError
 
-TOKENIZER_FILE = "tokenizer.json"
-
 
 class TokenReader:
     """A `tokenizer.json`, framed by its special tokens and cut on the right to a given length.
@@ -32,6 +30,11 @@ class TokenReader:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._before, self._after = _frame(self._tokenizer)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """One more than the largest token id."""
+        return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
     def ids(self, texts: Sequence[str], limit: int) -> list[list[int]]:
         """Token ids of each text, at most `limit` of them, special tokens included."""
