@@ -132,15 +132,17 @@ def _read_products(
     settings: LexicalSettings,
     duplicates: Callable[[Product], None],
 ) -> ProductStore:
-    writer, builder = StoreWriter(directory), LexicalBuilder(settings)
-    with progress("reading products", None, "products") as advance:
+    builder = LexicalBuilder(settings)
+    with (
+        StoreWriter(directory) as writer,
+        progress("reading products", None, "products") as advance,
+    ):
         for product in products:
             if writer.add(product):
                 builder.add(product)
                 advance(1)
             else:
                 duplicates(product)
-    writer.close()
     store = ProductStore.load(directory)
     if not len(store):
         raise CatalogError("there is no product to index")

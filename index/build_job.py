@@ -11,7 +11,7 @@ from catalog.artefact import hash_file
 from catalog.errors import BundleError, CatalogError, GradusError, JudgmentError
 from catalog.measures import qrels_of
 from catalog.model import Product
-from catalog.readers import Issue, Issues, read_judgments, read_products
+from catalog.readers import Issues, read_judgments, read_products
 from export.bundle import EncoderBundle, Precision
 from index.build import BuildSettings, Built, Calibrate, as_shipped, build_index
 from index.calibrate import FitOnJudgments, Qrels, TakeFrom
@@ -39,6 +39,7 @@ class BuildJob:
         encoder = EncoderBundle.load(self.encoder, precision=self._precision())
         qrels, notes = self._judgments()
         issues = Issues()
+        repeats: list[str] = []
         built = build_index(
             self._read(issues),
             encoder,
@@ -48,9 +49,14 @@ class BuildJob:
             probes=qrels,
             encoder_dir=self.encoder,
             parents=self._parents(),
-            duplicates=lambda product: self._duplicate(issues, product),
+            duplicates=lambda product: repeats.append(self._repeat(product)),
             live=self.live,
         )
+        if repeats:
+            notes.append(
+                f"products: {len(repeats):,} more left out, their ids were in an earlier file; "
+                f"first {repeats[0]!r}"
+            )
         return "\n".join([f"products: {issues.summary()}", *notes, *_summary(built, self.live)])
 
     def _check(self) -> None:
@@ -83,14 +89,14 @@ class BuildJob:
         for path, layout in zip(self.products, layouts, strict=True):
             yield from read_products(path, layout, strict=self.strict, issues=issues)
 
-    def _duplicate(self, issues: Issues, product: Product) -> None:
+    def _repeat(self, product: Product) -> str:
         # A reader sees duplicates within its file; these are ids that an earlier file held.
-        what = f"product id {product.id!r} was in an earlier file"
         if self.strict:
-            raise CatalogError(what, where=", ".join(map(str, self.products)))
-        issues.add(Issue("duplicate id", f"{len(self.products)} files", what))
-        issues.kept -= 1
-        issues.skipped += 1
+            raise CatalogError(
+                f"product id {product.id!r} was in an earlier file",
+                where=", ".join(map(str, self.products)),
+            )
+        return product.id
 
     def _judgments(self) -> tuple[Qrels, list[str]]:
         if self.qrels is None:

@@ -1,4 +1,4 @@
-"""Judged pairs, scored as a search would score them, and what tiers and calibration make of them."""
+"""Judged pairs scored as a search would, and what tiers and calibration make of them."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ IDS_FILE = "product_ids.json"
 
 
 class StoreWriter:
-    """Writes products as they come; rows follow the order of calls."""
+    """Writes products as they come, inside a `with`; rows follow the order of calls."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -39,9 +39,13 @@ class StoreWriter:
         self._offsets.append(self._offsets[-1] + self._stream.write(orjson.dumps(fields) + b"\n"))
         return True
 
-    def close(self) -> None:
-        """Finish the files."""
+    def __enter__(self) -> StoreWriter:
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_rest: object) -> None:
         self._stream.close()
+        if failed is not None:
+            return
         np.save(self._directory / OFFSETS_FILE, np.array(self._offsets, np.int64))
         (self._directory / IDS_FILE).write_bytes(orjson.dumps(list(self._row)))
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import numpy as np
 import onnx
 import pytest
+from fastapi import FastAPI
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
@@ -17,6 +20,9 @@ from catalog.model import Product
 from export.bundle import EncoderBundle
 from index.analysis import words
 from index.build import build_index
+from index.engine import Engine
+from service.app import create_app
+from service.settings import Settings
 
 DIM = 16
 
@@ -71,3 +77,23 @@ def served_index(
     root = tmp_path_factory.mktemp("served") / "root"
     build_index(demo_products, EncoderBundle.load(tiny_bundle), root, encoder_dir=tiny_bundle)
     return root
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def app(built_index: Path, engine: Engine) -> FastAPI:
+    return create_app(Settings(index=built_index), engine)
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://shop") as client,
+    ):
+        yield client

@@ -1,0 +1,126 @@
+"""The verbs from the command line, with an encoder that needs no model file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from catalog.errors import CatalogError, JudgmentError, MissingFile
+from catalog.model import Grade, Judgment
+from catalog.readers import write_judgments, write_products
+from index.bundle import IndexBundle
+from index.cli import evaluate_app, index_app, search_app
+from index.versions import live
+
+run = CliRunner().invoke
+
+
+@pytest.fixture(autouse=True)
+def without_model_files(monkeypatch, make_encoder):
+    def load(directory, **_options):
+        return make_encoder()
+
+    def copy(_source, target, precision):
+        target.mkdir()
+        (target / "encoder.json").write_text(f'{{"precision": "{precision}"}}')
+
+    monkeypatch.setattr("export.bundle.EncoderBundle.load", load)
+    monkeypatch.setattr("index.build.copy_serving_files", copy)
+
+
+@pytest.fixture
+def shop(tmp_path, demo_products) -> Path:
+    write_products(tmp_path / "products.jsonl", demo_products)
+    write_judgments(
+        tmp_path / "qrels.tsv",
+        [
+            Judgment(f"red {kind}", product.id, Grade(2 if "red" in product.title else 1))
+            for kind in ("kettle", "hose", "belt", "rake", "knife", "spade")
+            for product in demo_products
+            if kind in product.title
+        ],
+    )
+    return tmp_path
+
+
+def build(shop: Path, *more: str):
+    arguments = ["build", "--products", str(shop / "products.jsonl"), "--encoder", "enc"]
+    return run(index_app, [*arguments, "--out", str(shop / "root"), *more], catch_exceptions=False)
+
+
+def test_from_files_to_an_answer(shop):
+    built = build(shop, "--qrels", str(shop / "qrels.tsv"))
+    assert built.exit_code == 0
+    assert "120 products indexed" in built.output
+    assert "calibration fitted-" in built.output
+    root = str(shop / "root")
+    listed = run(index_app, ["list", "--index", root])
+    assert f"* {live(shop / 'root')}" in listed.output
+    assert "120 products" in listed.output
+    assert "whole, 120 products" in run(index_app, ["verify", "--index", root]).output
+    shown = run(search_app, ["red kettle", "--index", root, "--limit", "3", "--explain"])
+    assert "Ardena red kettle" in shown.output
+    assert "exact" in shown.output
+    assert "p_exact" in shown.output
+    answer = json.loads(run(search_app, ["red kettle", "--index", root, "--json"]).output)
+    assert answer["hits"][0]["product"]["title"].startswith("Ardena red kettle")
+    assert answer["index"]["version"] == live(shop / "root")
+    nothing = run(search_app, ["🙂", "--index", root])
+    assert "no confident match" in nothing.output
+
+
+def test_evaluation_is_printed_and_written(shop):
+    build(shop)
+    report = shop / "deep" / "report.json"
+    printed = run(
+        evaluate_app,
+        ["--index", str(shop / "root"), "--qrels", str(shop / "qrels.tsv"), "--out", str(report)],
+        catch_exceptions=False,
+    )
+    assert printed.exit_code == 0
+    assert "difference to lexical" in printed.output
+    body = json.loads(report.read_text())
+    for mode in ("lexical", "semantic", "hybrid"):
+        for metric in ("ndcg@10", "recall@100", "precision@50"):
+            assert {"mean", "low", "high"} <= set(body["modes"][mode][metric])
+    assert {"accuracy", "majority", "confusion"} <= set(body["tiers"])
+    assert {"ece", "brier_skill"} <= set(body["calibration"])
+    assert {"avg", "worst"} <= set(body["margins"])
+    assert set(body["calibration"]["cuts"]) == {"exact", "substitute"}
+    assert body["queries"] == 6
+
+
+def test_publishing_an_older_version(shop):
+    build(shop)
+    old = live(shop / "root")
+    build(shop)
+    assert live(shop / "root") != old
+    root = str(shop / "root")
+    assert run(index_app, ["publish", old, "--index", root]).output == f"live: {old}\n"
+    assert live(shop / "root") == old
+    build(shop, "--no-publish")
+    assert live(shop / "root") == old
+
+
+def test_several_files_with_a_shared_id(shop):
+    twice = ["--products", str(shop / "products.jsonl")]
+    built = build(shop, *twice)
+    assert "120 more left out, their ids were in an earlier file; first 'p000'" in built.output
+    assert len(IndexBundle.open(shop / "root").store) == 120
+    with pytest.raises(CatalogError, match="earlier file"):
+        build(shop, *twice, "--strict")
+
+
+def test_requests_that_cannot_be_met(shop, built_index):
+    with pytest.raises(JudgmentError, match="exclude each other"):
+        build(shop, "--qrels", str(shop / "qrels.tsv"), "--calibration", str(built_index))
+    with pytest.raises(JudgmentError, match="no such file"):
+        build(shop, "--qrels", str(shop / "missing.tsv"))
+    with pytest.raises(CatalogError, match="do not pair up"):
+        build(shop, "--layout", "gradus", "--layout", "esci")
+    with pytest.raises(MissingFile, match="no index here"):
+        run(search_app, ["x", "--index", str(shop / "none")], catch_exceptions=False)
+    assert not (shop / "root" / "current").exists()
