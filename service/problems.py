@@ -41,6 +41,9 @@ STATUSES: Mapping[type[GradusError], int] = {
 }
 
 TITLES = {
+    "malformed_request": "Not a request",
+    "uri_too_long": "Address too long",
+    "headers_too_large": "Headers too large",
     "not_found": "No such route",
     "method_not_allowed": "Method not allowed here",
     "body_too_large": "Request body too large",

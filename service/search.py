@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 
 from catalog.split import query_hash
 from index.request import SearchRequest, SearchResult
@@ -17,10 +18,12 @@ PATH = "/v1/search"
 router = APIRouter(tags=["search"])
 
 
-class Json(Response):
+class Json(JSONResponse):
     """Bytes that are JSON already."""
 
-    media_type = "application/json"
+    def render(self, content: bytes) -> bytes:
+        """The bytes themselves."""
+        return content
 
 
 @router.get(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -17,6 +19,7 @@ from uvicorn.supervisors import Multiprocess
 from catalog.errors import ServingError
 from index.engine import Engine
 from service import logs
+from service.protocol import ProblemProtocol
 from service.settings import Settings
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -73,7 +76,24 @@ def application(settings: Settings, engine: Engine | None) -> object:
     from service.app import create_app
 
     logs.configure(settings.log.level)
+    _end_with_parent()
     return create_app(settings, engine, verified=True)
+
+
+def _end_with_parent() -> None:
+    """Make a worker stop when its supervisor is gone, killed with no time to say so.
+
+    Else it would go on answering, and hold the port, with nobody left to stop it.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
 def _config(settings: Settings, engine: Engine | None) -> uvicorn.Config:
@@ -82,7 +102,7 @@ def _config(settings: Settings, engine: Engine | None) -> uvicorn.Config:
         factory=True,
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http=ProblemProtocol,
         lifespan="on",
         log_config=None,
         access_log=False,  # the observer writes the line, at a quarter of the cost

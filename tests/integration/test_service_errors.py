@@ -1,0 +1,201 @@
+"""One error shape, on every route, whatever goes wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from catalog.errors import DeadlineExceeded, GradusError, HashMismatch, NotReady, Overloaded
+from index.engine import Engine
+from service.app import create_app
+from service.schemas import ProblemAnswer
+from service.settings import Settings
+
+pytestmark = pytest.mark.anyio
+ROUTES = ("/v1/search", "/livez", "/readyz", "/healthz", "/info", "/metrics", "/", "/docs")
+
+
+def problem(response: httpx.Response, status: int, code: str) -> ProblemAnswer:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    body = ProblemAnswer.model_validate_json(response.content)
+    assert (body.status, body.code) == (status, code)
+    assert body.request_id == response.headers["x-request-id"]
+    assert body.type == f"urn:gradus:problem:{code}"
+    assert body.title
+    assert body.detail
+    assert "Traceback" not in response.text
+    return body
+
+
+def test_every_route_is_covered(app: FastAPI) -> None:
+    assert set(app.openapi()["paths"]) == set(ROUTES) - {"/docs"}
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"])
+@pytest.mark.parametrize("route", ROUTES)
+async def test_wrong_method(client: httpx.AsyncClient, route: str, method: str) -> None:
+    response = await client.request(method, route)
+    problem(response, 405, "method_not_allowed")
+    assert "GET" in response.headers["allow"]
+    assert ("POST" in response.headers["allow"]) is (route == "/v1/search")
+
+
+@pytest.mark.parametrize("path", ["/nope", "/v1/search/", "/v1", "//", "/%00", "/é", "/x" * 500])
+async def test_no_such_route(client: httpx.AsyncClient, path: str) -> None:
+    problem(await client.get(f"http://shop{path}"), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "kind", [None, "text/plain", "application/json; charset=latin-1", "a" * 9_000]
+)
+async def test_wrong_media_type(client: httpx.AsyncClient, kind: str | None) -> None:
+    headers = {} if kind is None else {"Content-Type": kind}
+    response = await client.post("/v1/search", content=b'{"q": "kettle"}', headers=headers)
+    problem(response, 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("", "#/q"),
+        ("q=a&limit=-1", "#/limit"),
+        ("q=a&limit=0", "#/limit"),
+        ("q=a&limit=101", "#/limit"),
+        ("q=a&limit=ten", "#/limit"),
+        ("q=a&limit=9" + "9" * 5_000, "#/limit"),
+        ("q=a&offset=-1", "#/offset"),
+        ("q=a&offset=950&limit=51", "#"),
+        ("q=a&mode=fuzzy", "#/mode"),
+        ("q=a&min_tier=good", "#/min_tier"),
+        ("q=a&exact=perhaps", "#/exact"),
+        ("q=a&filter=x", "#/filter"),
+        ("q=a&a/b~c=x", "#/a~1b~0c"),
+        ("q=a&q=b", "#/q"),
+        ("q=" + "x" * 60_000, "#/q"),
+    ],
+)
+async def test_wrong_parameter(client: httpx.AsyncClient, query: str, pointer: str) -> None:
+    body = problem(await client.get(f"/v1/search?{query}"), 422, "invalid_parameter")
+    assert [error.pointer for error in body.errors] == [pointer]
+    assert len(body.detail) < 500
+
+
+@pytest.mark.parametrize("query", ["", "%20%09", "%00%01%7F", "%E2%80%8B"])
+async def test_query_of_nothing(client: httpx.AsyncClient, query: str) -> None:
+    body = problem(await client.get(f"/v1/search?q={query}"), 422, "invalid_query")
+    assert [error.pointer for error in body.errors] == ["#/q"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b'{"q": "a",}', b"\xff\xfe", b"[" * 60_000, b'{"q": "\\ud800"}'],
+)
+async def test_broken_json(client: httpx.AsyncClient, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    problem(await client.post("/v1/search", content=body, headers=headers), 422, "invalid_json")
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ("[]", "#"),
+        ("null", "#"),
+        ('{"q": 5}', "#/q"),
+        ('{"q": NaN}', "#/q"),
+        ('{"q": null}', "#/q"),
+        ('{"q": "a", "limit": "5"}', "#/limit"),
+        ('{"q": "a", "limit": 5.0}', "#/limit"),
+        ('{"q": "a", "limit": true}', "#/limit"),
+        ('{"q": "a", "limit": 1e400}', "#/limit"),
+        ('{"q": "a", "exact": 1}', "#/exact"),
+        ('{"q": "a", "vector": [1]}', "#/vector"),
+    ],
+)
+async def test_json_types_are_strict(client: httpx.AsyncClient, body: str, pointer: str) -> None:
+    headers = {"Content-Type": "application/json; charset=UTF-8"}
+    response = await client.post("/v1/search", content=body, headers=headers)
+    found = problem(response, 422, "invalid_parameter")
+    assert [error.pointer for error in found.errors] == [pointer]
+
+
+async def test_body_over_the_bound(client: httpx.AsyncClient) -> None:
+    async def pieces() -> AsyncIterator[bytes]:  # no length is announced
+        for _ in range(20):
+            yield b"x" * 5_000
+
+    kind = {"Content-Type": "application/json"}
+    announced = await client.post("/v1/search", json={"q": "x" * 100_000})
+    problem(announced, 413, "body_too_large")
+    assert announced.headers["connection"] == "close"
+    streamed = await client.post("/v1/search", content=pieces(), headers=kind)
+    problem(streamed, 413, "body_too_large")
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "code", "retry"),
+    [
+        (NotReady("x"), 503, "not_ready", True),
+        (Overloaded("x"), 429, "overloaded", True),
+        (DeadlineExceeded("x"), 504, "deadline_exceeded", False),
+        (HashMismatch("secret", where="/srv/secret"), 500, "internal_error", False),
+        (GradusError("secret"), 500, "internal_error", False),
+        (RuntimeError("secret"), 500, "internal_error", False),
+    ],
+)
+async def test_failures_inside(
+    client: httpx.AsyncClient,
+    app: FastAPI,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    raised: Exception,
+    status: int,
+    code: str,
+    retry: bool,
+) -> None:
+    class Broken:
+        def search(self, _request: object) -> None:
+            raise raised
+
+    monkeypatch.setattr(app.state, "engine", Broken())
+    response = await client.get("/v1/search?q=kettle")
+    body = problem(response, status, code)
+    assert ("retry-after" in response.headers) is retry
+    assert "secret" not in response.text
+    logged = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert bool(logged) is (status == 500)
+    for record in logged:  # the traceback is in the log, under the id that the client was given
+        assert record.exc_info
+        assert record.fields["request_id"] == body.request_id  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("route", ["/readyz", "/healthz", "/info", "/v1/search?q=a"])
+async def test_before_start_up_nothing_is_ready(engine: Engine, route: str) -> None:
+    transport = httpx.ASGITransport(create_app(Settings(), engine))
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+        response = await client.get(route)
+        problem(response, 503, "not_ready")
+        assert response.headers["retry-after"] == "1"
+        assert (await client.get("/livez")).status_code == 200
+
+
+async def test_failure_after_the_answer_began_closes_the_connection() -> None:
+    from service.observer import Observer
+
+    async def half(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError("half way")
+
+    sent = []
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+
+    async def send(message):
+        sent.append(message)
+
+    with pytest.raises(RuntimeError, match="half way"):
+        await Observer(half, Settings())(scope, None, send)
+    assert [message["type"] for message in sent] == ["http.response.start"]

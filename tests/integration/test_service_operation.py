@@ -1,0 +1,104 @@
+"""The routes for operators, and the page."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from service import metrics
+from service.page import content_policy
+from service.schemas import Health, Info, Live
+
+pytestmark = pytest.mark.anyio
+
+
+def samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+@pytest.mark.parametrize(
+    ("route", "model"),
+    [("/livez", Live), ("/readyz", Live), ("/healthz", Health), ("/info", Info)],
+)
+async def test_probes_answer_as_declared(client: httpx.AsyncClient, route: str, model) -> None:
+    response = await client.get(route)
+    assert response.status_code == 200
+    model.model_validate_json(response.content)
+
+
+async def test_info_says_what_is_served(client: httpx.AsyncClient, engine) -> None:
+    info = Info.model_validate((await client.get("/info")).json())
+    assert info.index.products == 120
+    assert info.index.version == engine.bundle.version
+    assert info.encoder.fingerprint == engine.encoder.fingerprint
+    assert info.encoder.precision == "int8"
+    assert info.index.calibration_source == "default"
+
+
+async def test_metrics_count_what_happened(client: httpx.AsyncClient) -> None:
+    async def read() -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+        return samples((await client.get("/metrics")).text)
+
+    before = await read()
+    found = (await client.get("/v1/search?q=kettle&limit=4")).json()
+    await client.get("/v1/search", params={"q": "🦄"})
+    await client.get("/v1/search?q=a&limit=0")
+    await client.get("/no/such/route")
+    after = await read()
+
+    def grown(name: str, **labels: str) -> float:
+        key = (name, frozenset(labels.items()))
+        return after[key] - before.get(key, 0.0)
+
+    search = {"method": "GET", "route": "/v1/search"}
+    assert grown("gradus_http_requests_total", **search, status="200") == 2
+    assert grown("gradus_http_requests_total", **search, status="422") == 1
+    assert grown("gradus_http_requests_total", method="GET", route="unmatched", status="404") == 1
+    assert grown("gradus_http_request_duration_seconds_count", **search) == 3
+    assert grown("gradus_stage_duration_seconds_count", stage="total") == 2
+    tiers = [hit["tier"] for hit in found["hits"]]
+    assert sum(grown("gradus_hits_total", tier=tier) for tier in set(tiers)) == 4
+    assert grown("gradus_relevance_count") == 1
+    assert grown("gradus_no_confident_match_total") == 1
+    assert after["gradus_index_products", frozenset()] == 120
+
+
+async def test_methods_of_strangers_make_no_series(client: httpx.AsyncClient) -> None:
+    await client.request("BREW", "/livez")
+    text = (await client.get("/metrics")).text
+    assert "BREW" not in text
+    assert 'method="other"' in text
+
+
+async def test_every_exposed_metric_is_declared(client: httpx.AsyncClient) -> None:
+    await client.get("/v1/search?q=kettle")
+    exposed = re.findall(r"^# TYPE (\S+)", (await client.get("/metrics")).text, re.MULTILINE)
+    assert set(exposed) == set(metrics.metric_names())
+
+
+async def test_page_runs_nothing_but_its_own(client: httpx.AsyncClient) -> None:
+    response = await client.get("/?q=<script>alert(1)</script>")
+    assert response.status_code == 200
+    assert "alert(1)" not in response.text
+    policy = response.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert policy == content_policy(response.text)
+    assert len(re.findall("sha256-", policy)) == 2
+    # No address elsewhere, no markup made from text, no inline handler or style to need a waiver.
+    assert not re.search(
+        r"https?://|innerHTML|insertAdjacent|document\.write|eval\(", response.text
+    )
+    assert not re.search(r"<[^>]+\s(on\w+|style)=", response.text)
+
+
+async def test_docs_page(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/docs")).status_code == 200
+    assert (await client.get("/openapi.json")).json()["info"]["title"] == "Gradus"

@@ -1,0 +1,260 @@
+"""`gradus serve` as an operator meets it: processes, signals, ports, broken indexes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from service.schemas import ProblemAnswer, SearchAnswer
+
+GRADUS = [sys.executable, "-m", "gradus"]
+REPOSITORY = Path(__file__).parents[2]
+
+
+def environment(**more: str) -> dict[str, str]:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("GRADUS_")}
+    return {**plain, "OMP_NUM_THREADS": "1", **more}
+
+
+def finished(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*GRADUS, "serve", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=REPOSITORY,
+        env=environment(**more),
+    )
+
+
+@contextlib.contextmanager
+def serving(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    process = subprocess.Popen(
+        [*GRADUS, "serve", "--port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+        env=environment(),
+    )
+    assert process.stderr is not None
+    try:
+        url = ""
+        while not url:
+            line = process.stderr.readline()
+            assert line, "ended before it listened"
+            url = (re.findall(r"listening on (\S+)", line) or [""])[0]
+        wait_ready(url, process)
+        yield url, process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=20)
+
+
+def wait_ready(url: str, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        assert process.poll() is None
+        try:
+            get(f"{url}/readyz")
+        except (OSError, HTTPError):
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError("never ready")
+
+
+def get(url: str, **headers: str) -> bytes:
+    # A connection each: that is what spreads requests over the workers.
+    with urlopen(Request(url, headers={"Connection": "close", **headers}), timeout=10) as response:
+        body: bytes = response.read()
+        return body
+
+
+def test_serves_alone_and_ends_on_term(served_index: Path) -> None:
+    with serving("--index", str(served_index)) as (url, process):
+        answer = SearchAnswer.model_validate_json(get(f"{url}/v1/search?q=red+kettle"))
+        assert answer.hits
+        assert refusal(f"{url}/v1/search?q={'x' * 60_000}")[:2] == (422, "invalid_parameter")
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert "Traceback" not in out + err
+    lines = [json.loads(line) for line in out.splitlines()]
+    searches = [line for line in lines if line.get("route") == "/v1/search"]
+    assert [line["status"] for line in searches] == [200, 422]
+    assert not any("kettle" in json.dumps(line) for line in lines)
+
+
+def refusal(url: str, **headers: str) -> tuple[int, str]:
+    """Status and code of a refused request; its shape is checked on the way."""
+    with pytest.raises(HTTPError) as refused:
+        get(url, **headers)
+    with refused.value as response:
+        assert response.headers["content-type"] == "application/problem+json"
+        problem = ProblemAnswer.model_validate_json(response.read())
+        assert problem.request_id == response.headers["x-request-id"]
+        assert problem.status == response.status
+        return problem.status, problem.code
+
+
+def test_heads_without_end_are_refused_in_the_same_shape(served_index: Path) -> None:
+    with serving("--index", str(served_index)) as (url, process):
+        assert refusal(f"{url}/v1/search?q={'x' * 100_000}") == (414, "uri_too_long")
+        assert refusal(f"{url}/livez", Cookie="x" * 100_000) == (431, "headers_too_large")
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as raw:
+            raw.sendall(b"\x16\x03\x01 what is this\r\n\r\n")
+            answer = raw.makefile("rb").read()
+        head, body = answer.split(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 ")
+        assert ProblemAnswer.model_validate_json(body).code == "malformed_request"
+        with socket.create_connection((host, int(port)), timeout=10) as raw:
+            raw.sendall(b"GET / HTTP/1.1\r\nCookie: ")  # a header that never ends
+            with contextlib.suppress(ConnectionError):
+                for _ in range(100):
+                    raw.sendall(b"x" * 10_000)
+        refused = dict(re.findall(r'status="(4\d\d)"\} (\S+)', get(f"{url}/metrics").decode()))
+        assert refused == {"400": "1.0", "414": "1.0", "431": "2.0"}
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "Traceback" not in out + err
+
+
+def test_two_workers_count_together(served_index: Path) -> None:
+    with serving("--index", str(served_index), "--workers", "2") as (url, process):
+        for _ in range(30):
+            get(f"{url}/v1/search?q=kettle")
+        counts = set()
+        for _ in range(6):  # whichever worker answers
+            text = get(f"{url}/metrics").decode()
+            sample = r'gradus_http_requests_total\{.*route="/v1/search",status="200"\} (\S+)'
+            counts |= set(re.findall(sample, text))
+            assert re.search(r"^gradus_index_products 120.0$", text, re.MULTILINE)
+            assert not re.search(r"gradus_index_info\{.*pid=", text)
+        assert counts == {"30.0"}
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert "Traceback" not in out + err
+
+
+def test_worker_that_dies_is_replaced(served_index: Path) -> None:
+    with serving("--index", str(served_index), "--workers", "2") as (url, process):
+        (victim, *_) = children(process.pid)
+        os.kill(victim, signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        while victim in children(process.pid) or len(children(process.pid)) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert get(f"{url}/readyz")
+
+
+def children(pid: int) -> list[int]:
+    """Workers of a process; the interpreter's own resource tracker is none."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            command = (entry / "cmdline").read_bytes()
+        except (OSError, ValueError, IndexError):
+            continue
+        if parent == pid and b"spawn_main" in command:
+            found.append(int(entry.name))
+    return sorted(found)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("damage", ["missing", "truncated", "empty root", "foreign encoder"])
+def test_unusable_index_is_one_line(
+    served_index: Path, tmp_path: Path, damage: str, workers: str
+) -> None:
+    root = tmp_path / "root"
+    if damage == "empty root":
+        root.mkdir()
+    elif damage != "missing":
+        shutil.copytree(served_index, root, symlinks=True)
+    if damage == "truncated":
+        vectors = root / "current" / "vectors.npy"
+        vectors.write_bytes(vectors.read_bytes()[:-100])
+    if damage == "foreign encoder":
+        from catalog.artefact import read_manifest, write_manifest
+
+        manifest = read_manifest(root / "current", "index")
+        parents = {**manifest.parents, "encoder": "0" * 64}
+        write_manifest(root / "current", "index", parents=parents, config=manifest.config)
+    done = finished("--index", str(root), "--workers", workers, "--port", "0")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert done.stderr.startswith("gradus: ")
+    assert str(root) in done.stderr
+
+
+def test_port_taken_names_the_port(served_index: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = finished("--index", str(served_index), "--port", port)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert f"port {port}" in done.stderr
+    assert "--port" in done.stderr
+
+
+def test_check_verifies_and_ends(served_index: Path) -> None:
+    done = finished("--index", str(served_index), "--check", GRADUS_PROT="9000")
+    assert done.returncode == 0, done.stderr
+    assert "no setting is called GRADUS_PROT" in done.stderr
+    assert "120 products" in done.stderr
+    assert "listening" not in done.stderr
+
+
+def test_impossible_setting_is_one_line(served_index: Path) -> None:
+    done = finished("--index", str(served_index), GRADUS_PORT="eighty", GRADUS_LOG__QUERY="all")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "GRADUS_PORT" in done.stderr
+    assert "GRADUS_LOG__QUERY" in done.stderr
+
+
+def test_serving_needs_no_training_libraries(served_index: Path) -> None:
+    """Import all of the serving path with the training libraries out of reach, and search."""
+    script = f"""
+import sys
+for name in ("torch", "transformers", "optimum", "onnx", "ir_measures", "pyarrow", "scipy"):
+    sys.modules[name] = None
+import service.cli, service.demo, service.server
+from service.app import create_app
+from service.settings import Settings
+from service.state import open_engine
+from index.request import SearchRequest
+engine = open_engine(Settings(index={str(served_index)!r}))
+create_app(Settings(), engine)
+print(len(engine.search(SearchRequest("red kettle")).hits))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=REPOSITORY,
+        env=environment(),
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 0

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.settings import (
+    Settings,
+    SettingsError,
+    load_settings,
+    setting_names,
+    unknown_variables,
+    variable_name,
+)
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("GRADUS_"):
+            monkeypatch.delenv(name)
+
+
+def test_environment_is_read_with_nesting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADUS_PORT", "9001")
+    monkeypatch.setenv("GRADUS_INDEX", "/srv/shop")
+    monkeypatch.setenv("GRADUS_LOG__QUERY", "hash")
+    settings = load_settings()
+    assert (settings.port, settings.index) == (9001, Path("/srv/shop"))
+    assert settings.log.query == "hash"
+    assert settings.log.level == "info"  # the rest of the group keeps its defaults
+
+
+def test_option_wins_over_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADUS_PORT", "9001")
+    monkeypatch.setenv("GRADUS_WORKERS", "3")
+    settings = load_settings(port=9002, workers=None)
+    assert (settings.port, settings.workers) == (9002, 3)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("GRADUS_PORT", "70000"),
+        ("GRADUS_WORKERS", "0"),
+        ("GRADUS_LOG__QUERY", "sometimes"),
+        ("GRADUS_LIMITS__BODY_BYTES", "many"),
+        ("GRADUS_LOG__COLOUR", "red"),
+    ],
+)
+def test_impossible_value_names_its_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=variable):
+        load_settings()
+
+
+def test_names_cover_every_field() -> None:
+    names = set(setting_names())
+    assert {"GRADUS_INDEX", "GRADUS_LOG__QUERY", "GRADUS_LIMITS__BODY_BYTES"} <= names
+    leaves = [name for name in Settings.model_fields if name not in ("log", "limits")]
+    assert {variable_name((leaf,)) for leaf in leaves} <= names
+
+
+def test_slips_of_the_pen_are_found() -> None:
+    given = {"GRADUS_PROT": "1", "GRADUS_PORT": "1", "GRADUS_LOG": "{}", "PATH": "/bin"}
+    assert unknown_variables(given) == ["GRADUS_PROT"]
