@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from catalog.artefact import hash_file
-from catalog.errors import BundleError, CatalogError, GradusError, JudgmentError
+from catalog.errors import BundleError, CatalogError, JudgmentError
 from catalog.measures import qrels_of
 from catalog.model import Product
 from catalog.readers import Issues, read_judgments, read_products
@@ -120,10 +120,16 @@ class BuildJob:
         files = {f"products {path.name}": path for path in self.products}
         if self.qrels is not None:
             files["qrels"] = self.qrels
-        try:
-            return {role: hash_file(path) for role, path in files.items()}
-        except OSError as error:
-            raise GradusError(f"the file cannot be read: {error}") from error
+        return {role: _hash(path) for role, path in files.items()}
+
+
+def _hash(path: Path) -> str:
+    try:
+        return hash_file(path)
+    except OSError as error:
+        raise CatalogError(
+            f"the file cannot be read: {error.strerror}", where=path, hint="Check the path."
+        ) from error
 
 
 def _summary(built: Built, live: bool) -> list[str]:

@@ -15,9 +15,10 @@ from catalog.split import query_hash
 from export.bundle import Encoder
 from index.alpha import AlphaFit, fit_alpha
 from index.bundle import IndexBundle
-from index.calibration import Calibration, Mode, ModeCalibration, Source
+from index.calibration import Calibration, Mode, ModeCalibration, Part, Source
 from index.engine import Engine
 from index.link_fit import fit_link
+from index.nonsense import nonsense_queries
 from index.pairs import Pairs, collect_pairs
 from index.thresholds import balanced
 
@@ -26,6 +27,9 @@ Scores = NDArray[np.float64]
 
 MIN_QUERIES = 3
 MIN_PAIRS = 30
+_NONSENSE_SEED = 1
+_NONSENSE_DEPTH = 10
+_NONSENSE_SILENT = 0.95
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class FitOnJudgments:
         calibration = Calibration(
             alpha=alpha.alpha,
             alpha_interval=alpha.interval,
-            modes=fit_modes(pairs, alpha.alpha),
+            modes=fit_modes(pairs, alpha.alpha, nonsense_scores(engine, 4 * len(known))),
             source="in_sample" if in_sample else "fitted",
             queries=tuple(sorted({query_hash(query) for query in known})),
             pairs=int((~pairs.assumed).sum()),
@@ -133,17 +137,38 @@ def _size(qrels: Qrels) -> int:
     return sum(len(grades) for grades in qrels.values())
 
 
-def fit_modes(pairs: Pairs, alpha: float) -> dict[Mode, ModeCalibration]:
-    """Links and cuts of each mode, each fitted on its own score of the same pairs."""
+def nonsense_scores(engine: Engine, queries: int) -> Scores:
+    """Cosines of nonsense queries with the ten products nearest to each, (queries, <= 10)."""
+    bundle = engine.bundle
+    texts = nonsense_queries(bundle.lexical, queries, _NONSENSE_SEED)
+    vectors = engine.encoder.encode_queries(texts)
+    return np.array(
+        [bundle.dense.top(vector, _NONSENSE_DEPTH, bundle.store.ranks)[1] for vector in vectors]
+    )
+
+
+def fit_modes(pairs: Pairs, alpha: float, nonsense: Scores) -> dict[Part, ModeCalibration]:
+    """Links and cuts of each mode, each fitted on its own score of the same pairs.
+
+    For queries without a known word, `nonsense` (queries, depth) joins the semantic pairs as grade
+    0, and the cut of the lower tier is raised until 95 % of the nonsense queries have no confident
+    match.
+    """
     scores: dict[Mode, tuple[Scores, float]] = {
         "lexical": (pairs.lexical, 0.0),
         "semantic": (pairs.semantic, -1.0),
         "hybrid": (alpha * pairs.semantic + (1.0 - alpha) * pairs.lexical, -alpha),
     }
-    modes: dict[Mode, ModeCalibration] = {}
+    modes: dict[Part, ModeCalibration] = {}
     for mode, (score, low) in scores.items():
         link = fit_link(score, pairs.grade, low, 1.0)
         modes[mode] = ModeCalibration(link, balanced(link.relevance(score), pairs.grade))
+    score = np.concatenate([pairs.semantic, nonsense.ravel()])
+    grade = np.concatenate([pairs.grade, np.zeros(nonsense.size, np.int64)])
+    link = fit_link(score, grade, -1.0, 1.0)
+    guard = np.quantile(link.relevance(nonsense.max(axis=1)), _NONSENSE_SILENT, method="higher")
+    cuts = balanced(link.relevance(score), grade)
+    modes["unknown_words"] = ModeCalibration(link, cuts.raised(round(float(guard) + 1e-6, 6)))
     return modes
 
 

@@ -3,7 +3,8 @@
 `score` = alpha·semantic + (1-alpha)·lexical. A monotone ordinal model of that one score gives
 P(grade ≥ 1) and P(grade = 2); `relevance` = ½·P(≥1) + ½·P(=2), the expected gain. Tiers are cut on
 relevance. Each mode (hybrid, semantic, lexical) has a model and cuts of its own, so an answer that
-lacks one arm is calibrated too.
+lacks one arm is calibrated too; a query without a single known word has another, fitted in the
+company of nonsense (`index.nonsense`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -23,9 +25,11 @@ from catalog.errors import BundleError
 Scores = NDArray[np.float64]
 Mode = Literal["hybrid", "semantic", "lexical"]
 Tier = Literal["exact", "substitute", "irrelevant"]
+Part = Literal["hybrid", "semantic", "lexical", "unknown_words"]
 Source = Literal["fitted", "in_sample", "transferred", "default"]
 
 MODES: tuple[Mode, ...] = ("lexical", "semantic", "hybrid")
+PARTS: tuple[Part, ...] = (*MODES, "unknown_words")
 TIERS: tuple[Tier, ...] = ("irrelevant", "substitute", "exact")  # by grade
 CALIBRATION_FILE = "calibration.json"
 
@@ -45,8 +49,10 @@ class Link:
     def __post_init__(self) -> None:
         rising = all(np.all(np.diff(values) >= 0.0) for values in (self.substitute, self.exact))
         lengths = {len(self.scores), len(self.substitute), len(self.exact)}
-        if len(lengths) != 1 or not self.scores or np.any(np.diff(self.scores) <= 0.0):
-            raise ValueError("the knots of a link must ascend, with two probabilities each")
+        if len(lengths) != 1 or len(self.scores) < 2 or np.any(np.diff(self.scores) <= 0.0):
+            raise ValueError(
+                "a link needs two knots or more, ascending, with two probabilities each"
+            )
         if not rising or np.any(np.subtract(self.substitute, self.exact) < 0.0):
             raise ValueError("the curves of a link must rise, P(>=1) never below P(=2)")
         if min(self.exact) < 0.0 or max(self.substitute) > 1.0:
@@ -54,24 +60,24 @@ class Link:
 
     def probabilities(self, scores: Scores) -> tuple[Scores, Scores]:
         """P(grade ≥ 1) and P(grade = 2) of each score, both (n,) float64."""
-        return self._curve(self.substitute, scores), self._curve(self.exact, scores)
+        # np.interp chooses its arithmetic by the number of scores and may overshoot a knot by one
+        # bit; these few operations give a score the same value in any company, and never fall.
+        knots, curves, widths, rises = self._arrays
+        left = np.searchsorted(knots[1:-1], scores, side="right")
+        share = (scores.clip(knots[0], knots[-1]) - knots[left]) / widths[left]
+        values = np.minimum(curves[:, left] + share * rises[:, left], curves[:, left + 1])
+        return values[0], values[1]
 
     def relevance(self, scores: Scores) -> Scores:
         """Expected gain of each score in [0, 1], rounded to 6 decimals."""
         substitute, exact = self.probabilities(scores)
         return np.round(0.5 * substitute + 0.5 * exact, 6)
 
-    def _curve(self, values: tuple[float, ...], scores: Scores) -> Scores:
-        # np.interp chooses its arithmetic by the number of scores and may overshoot a knot by one
-        # bit; these few operations give a score the same value in any company, and never fall.
-        xs, ys = np.asarray(self.scores), np.asarray(values)
-        left = np.clip(np.searchsorted(xs, scores, side="right") - 1, 0, max(0, len(xs) - 2))
-        right = np.minimum(left + 1, len(xs) - 1)
-        share = (np.clip(scores, xs[0], xs[-1]) - xs[left]) / np.maximum(
-            xs[right] - xs[left], np.finfo(float).tiny
-        )
-        curve: Scores = np.minimum(ys[left] + share * (ys[right] - ys[left]), ys[right])
-        return curve
+    @cached_property
+    def _arrays(self) -> tuple[Scores, Scores, Scores, Scores]:
+        """Knots, both curves, widths of the segments and rises of the curves over them."""
+        knots, curves = np.array(self.scores), np.array([self.substitute, self.exact])
+        return knots, curves, np.diff(knots), np.diff(curves, axis=1)
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,10 @@ class Thresholds:
         """Grade (0, 1, 2) of each relevance."""
         return (relevance >= self.substitute).astype(np.int64) + (relevance >= self.exact)
 
+    def raised(self, floor: float) -> Thresholds:
+        """The same cuts, neither of them below `floor`."""
+        return Thresholds(exact=max(self.exact, floor), substitute=max(self.substitute, floor))
+
     def least(self, tier: Tier) -> float:
         """Least relevance that still counts as `tier`."""
         return {"exact": self.exact, "substitute": self.substitute, "irrelevant": 0.0}[tier]
@@ -92,7 +102,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class ModeCalibration:
-    """Model and cuts of one mode."""
+    """Model and cuts of one mode, or of queries without a known word."""
 
     link: Link
     thresholds: Thresholds
@@ -109,19 +119,19 @@ class Calibration:
 
     alpha: float
     alpha_interval: tuple[float, float]
-    modes: dict[Mode, ModeCalibration]
+    modes: dict[Part, ModeCalibration]
     source: Source
     policy: str = "balanced"
     queries: tuple[str, ...] = ()
     pairs: int = 0
     assumed: int = 0
 
-    @property
+    @cached_property
     def queries_hash(self) -> str:
         """Sha256 over the hashes of the calibration queries."""
         return hashlib.sha256("\n".join(sorted(self.queries)).encode()).hexdigest()
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Source and a short digest of the numbers: what an answer quotes."""
         body = json.dumps([self.alpha, _modes_json(self.modes)], sort_keys=True)
@@ -156,8 +166,8 @@ def calibration_from_json(body: dict[str, Any]) -> Calibration:
         )
         for mode, part in known.pop("modes").items()
     }
-    if set(modes) != set(MODES):
-        raise ValueError(f"it lacks a mode: {sorted(set(MODES) - set(modes))}")
+    if set(modes) != set(PARTS):
+        raise ValueError(f"it lacks a mode: {sorted(set(PARTS) - set(modes))}")
     interval = known.pop("alpha_interval")
     queries = tuple(known.pop("queries", ()))
     return Calibration(
@@ -171,5 +181,5 @@ def default_calibration() -> Calibration:
     return calibration_from_json(json.loads(text))
 
 
-def _modes_json(modes: dict[Mode, ModeCalibration]) -> dict[str, Any]:
+def _modes_json(modes: dict[Part, ModeCalibration]) -> dict[str, Any]:
     return {mode: asdict(part) for mode, part in modes.items()}

@@ -72,10 +72,10 @@ class Engine:
         request = request.validated()
         text = normalise(request.q)
         terms = query_terms(text)
-        mode = request.mode
-        if mode == "hybrid" and not self.bundle.lexical.knows(terms):
-            mode = "semantic"  # no word of it is in the catalogue: the lexical arm is blind
-        return Prepared(request, text, terms, mode, has_words(text))
+        known = self.bundle.lexical.knows(terms)
+        # Without a known word the lexical arm is blind, and its zeros mean nothing.
+        mode = "semantic" if request.mode == "hybrid" and not known else request.mode
+        return Prepared(request, text, terms, mode, has_words(text), known)
 
     def encode(self, prepared: Prepared) -> Vector:
         """The query's vector, (dim,) float32, L2 = 1."""
@@ -101,7 +101,7 @@ class Engine:
                 prepared.terms, vector, mode, alpha=request.alpha, exact=request.exact, watch=watch
             )
         alpha = self._alpha(request.alpha) if mode == "hybrid" else None
-        part = self.calibration.modes[mode]
+        part = self.calibration.modes[prepared.part(mode)]
         ranking = rank(found, part, self.bundle.store.ranks)
         page = cut(found, ranking, part, request)
         watch.lap("blend")
@@ -180,7 +180,7 @@ class Engine:
             exact=exact,
             depth=max(depth, self.bundle.candidates),
         )
-        part = self.calibration.modes[prepared.mode]
+        part = self.calibration.modes[prepared.part(prepared.mode)]
         ranking = rank(found, part, self.bundle.store.ranks)
         ids = self.bundle.store.ids
         return [

@@ -16,11 +16,14 @@ from catalog.split import query_hash
 from index.calibration import MODES, Mode
 from index.engine import Engine
 from index.judged_pairs import judged_pairs, pair_report, population_report
+from index.nonsense import nonsense_queries
 from index.progress import progress
+from index.request import SearchRequest
 
 Qrels = Mapping[str, Mapping[str, int]]
 
 DEPTH = 200
+NONSENSE = 100
 
 
 def evaluate(
@@ -51,6 +54,7 @@ def evaluate(
         "calibration_name": engine.calibration.name,
         "alpha": engine.calibration.alpha,
         "overlap": _overlap(engine, qrels, train_queries),
+        "nonsense": _nonsense(engine),
         "modes": {
             mode: {name: bootstrap_mean(found).record() for name, found in of_mode.items()}
             for mode, of_mode in values.items()
@@ -88,6 +92,13 @@ def evaluate_index(
     trained: frozenset[str] = getattr(engine.encoder, "train_queries", frozenset())
     with progress("evaluating", len(judged), "queries") as advance:
         return evaluate(engine, judged, train_queries=trained, advance=advance), notes
+
+
+def _nonsense(engine: Engine) -> dict[str, float | int]:
+    """How often a query of random letters gets no confident match, as it should."""
+    queries = nonsense_queries(engine.bundle.lexical, NONSENSE, seed=2)
+    silent = [engine.search(SearchRequest(query)).no_confident_match for query in queries]
+    return {"queries": len(queries), "no_confident_match": sum(silent) / len(silent)}
 
 
 def _overlap(engine: Engine, qrels: Qrels, train_queries: frozenset[str]) -> dict[str, int]:

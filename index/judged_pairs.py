@@ -61,7 +61,7 @@ def judged_pairs(engine: Engine, qrels: Qrels) -> JudgedPairs:
         prepared = engine.prepare(SearchRequest(query))
         vector = engine.encode(prepared)
         found = engine.pairs(prepared.terms, vector, prepared.mode, rows)
-        part = engine.calibration.modes[prepared.mode]
+        part = engine.calibration.modes[prepared.part(prepared.mode)]
         at_least_1, exactly_2 = part.link.probabilities(found.scores)
         relevance = part.link.relevance(found.scores)
         columns.append(

@@ -55,7 +55,7 @@ def cut(found: Candidates, ranking: Ranking, part: ModeCalibration, request: Sea
     lowest = TIERS.index(request.min_tier)
     # Nothing beyond an arm's c-th candidate scores higher in that arm; while that candidate itself
     # passes the cut, products outside R might too.
-    open_ended = bool(passes[np.isin(found.rows, found.last)].any())
+    open_ended = any(bool(passes[found.rows == row].any()) for row in found.last)
     return Page(
         passing,
         Total(len(passing), "gte" if open_ended else "eq"),

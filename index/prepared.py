@@ -5,20 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from index.analysis import QueryTerms
-from index.calibration import Mode
+from index.calibration import Mode, Part
 from index.page import Page
 from index.request import SearchRequest
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A request understood; `mode` is the one that will run."""
+    """A request understood; `mode` is the one that will run.
+
+    `known_words`: at least one word of it occurs in the catalogue.
+    """
 
     request: SearchRequest
     text: str
     terms: QueryTerms
     mode: Mode
     has_words: bool
+    known_words: bool
+
+    def part(self, mode: Mode) -> Part:
+        """The part of the calibration that an answer in `mode` takes."""
+        return "unknown_words" if mode == "semantic" and not self.known_words else mode
 
     @property
     def needs_vector(self) -> bool:

@@ -34,6 +34,8 @@ def evaluation_table(report: Mapping[str, Any]) -> str:
         lines += [f"  {mode:<12}{m:<13}{_interval(of_mode[m], '+')}" for m in METRICS[:1]]
     if "tiers" in report:
         lines += ["", *_pair_lines(report)]
+    silent = report["nonsense"]["no_confident_match"]
+    lines += ["", f"queries of random letters: {silent:.0%} get no confident match"]
     if any(report["overlap"].values()):
         lines += ["", f"note: {_overlap_note(report['overlap'])}"]
     return "\n".join(lines)
