@@ -20,12 +20,14 @@ from catalog.errors import (
 )
 from catalog.model import Product
 from catalog.split import query_hash
+from index.analysis import query_terms
 from index.build import build_index
 from index.bundle import IndexBundle, check_whole
 from index.calibrate import FitOnJudgments, TakeFrom
 from index.calibration import Calibration
 from index.engine import Engine
 from index.evaluate import evaluate
+from index.nonsense import nonsense_queries
 from index.pairs import draw_unjudged
 from index.request import SearchRequest
 from index.versions import list_versions, live, publish, resolve
@@ -192,6 +194,10 @@ def test_fitted_tiers_follow_the_judgments(fitted, qrels, make_encoder):
     assert report["tiers"]["accuracy"] > report["tiers"]["majority"]
     assert report["calibration"]["with_unjudged"]["random_kept"] < 0.2
     assert report["calibration"]["with_unjudged"]["brier_skill"] > 0.3
+    assert report["nonsense"] == {
+        "queries": 100,
+        "no_confident_match": pytest.approx(0.95, abs=0.1),
+    }
     assert report["overlap"] == {"trained": 0, "calibrated": len(qrels)}
     assert json.loads(json.dumps(report)) == report
     for mode in ("lexical", "semantic", "hybrid"):
@@ -200,6 +206,18 @@ def test_fitted_tiers_follow_the_judgments(fitted, qrels, make_encoder):
         assert measured["ndcg@10"]["mean"] <= measured["ndcg@10"]["high"] <= 1
         assert measured["recall@100"]["mean"] > 0.8
     assert set(report["difference_to_lexical"]) == {"semantic", "hybrid"}
+
+
+def test_nonsense_has_no_confident_match_and_real_words_do(fitted, make_encoder):
+    engine = Engine.open(fitted, encoder=make_encoder())
+    nonsense = nonsense_queries(engine.bundle.lexical, 40, seed=3)
+    silent = [engine.search(SearchRequest(query)).no_confident_match for query in nonsense]
+    assert sum(silent) >= 34
+    assert not engine.bundle.lexical.knows(query_terms(" ".join(nonsense)))
+    for query in ("red kettle", "blue rain jacket"):
+        assert not engine.search(SearchRequest(query)).no_confident_match
+    # Only the calibration differs: nothing is cut from what an evaluation sees.
+    assert len(engine.retrieve(nonsense[0], "hybrid", 200)) == 120
 
 
 def test_calibration_queries_that_trained_the_encoder_are_refused(
