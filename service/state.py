@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 
 from catalog.errors import NotReady
 from index.engine import Engine
+from index.request import SearchRequest
 from service.settings import Settings
 
 
@@ -38,13 +39,17 @@ def uptime_seconds(app: Starlette) -> float:
 
 
 def open_engine(settings: Settings, *, verify: bool | None = None) -> Engine:
-    """Open the index that the settings name: the live version of a root, or one version.
+    """Open the index of the settings, a root's live version or one version, and warm it up.
 
     Raises MissingFile when there is no index at this path, and another BundleError when it is
     damaged, too new, or its vectors are of another encoder.
     """
-    return Engine.open(
+    engine = Engine.open(
         settings.index,
         verify=settings.verify if verify is None else verify,
         threads=settings.encoder_threads,
     )
+    # The first search of a process is ten times slower than the second, and a model that opens
+    # but cannot run shows itself here instead of to the first shopper.
+    engine.search(SearchRequest("first search", min_tier="irrelevant"))
+    return engine

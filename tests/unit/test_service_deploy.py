@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,9 @@ def test_probed_and_scraped_routes_exist() -> None:
 def test_everything_copied_is_there_and_sent_to_the_builder() -> None:
     lines = re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
     copied = {name for line in lines for name in line.split()[:-1]}
-    packages = re.findall(r'packages = \[(".+")\]', (REPOSITORY / "pyproject.toml").read_text())[0]
-    assert set(re.findall(r"\w+", packages)) <= copied
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert {*wheel["packages"], "gradus.py"} <= copied
     for name in copied:
         assert (REPOSITORY / name).exists()
         assert f"!{name}" in IGNORED.splitlines()
