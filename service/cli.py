@@ -17,29 +17,26 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def serve(
     index: Annotated[
         Path | None,
-        typer.Option(help="Root that `gradus index build --out` wrote.  [env: GRADUS_INDEX]"),
+        typer.Option(help="Root that `gradus index build --out` wrote (artifacts/demo/index)."),
     ] = None,
     host: Annotated[
-        str | None, typer.Option(help="Address to listen on; 0.0.0.0 for all.  [127.0.0.1]")
+        str | None, typer.Option(help="Address to listen on; 0.0.0.0 for all (127.0.0.1).")
     ] = None,
-    port: Annotated[
-        int | None, typer.Option(help="Port to listen on; 0 takes any.  [8080]")
-    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes any (8080).")] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that answer, best one per core.  [1]")
+        int | None, typer.Option(help="Processes that answer, best one per core (1).")
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Verify settings and index, then exit.")
     ] = False,
 ) -> None:
-    r"""Answer searches over HTTP from an index.
+    """Answer searches over HTTP from an index.
+
+    For example `gradus serve --index artifacts/demo/index`, then
+    `curl 'http://127.0.0.1:8080/v1/search?q=red+running+shoes'`.
 
     Every option can also be a variable (GRADUS_PORT=9000), and there are more of those:
     docs/operations.md lists them. An option wins over its variable.
-
-    \b
-        gradus serve --index artifacts/demo/index
-        curl 'http://127.0.0.1:8080/v1/search?q=red+running+shoes'
     """
     from service.state import open_engine  # heavy: after the options are known to be right
 

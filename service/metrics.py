@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from prometheus_client import (
     CollectorRegistry,
@@ -109,7 +110,13 @@ _DECLARED: tuple[MetricWrapperBase, ...] = (
 def observe_stages(milliseconds: Mapping[str, float]) -> None:
     """Count the stage times of one search, given in milliseconds by stage name."""
     for stage, value in milliseconds.items():
-        STAGE_TIME.labels(stage).observe(value / 1000)
+        _stage_time(stage).observe(value / 1000)
+
+
+@cache
+def _stage_time(stage: str) -> Histogram:
+    # Finding a child by its labels costs more than counting in it, six times a search.
+    return STAGE_TIME.labels(stage)
 
 
 def exposition() -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -76,8 +77,8 @@ def _search(request: Request, asked: parameters.SearchParameters) -> Response:
 
 def _count(request: SearchRequest, result: SearchResult) -> None:
     metrics.observe_stages(result.timing_ms)
-    for hit in result.hits:
-        metrics.HITS.labels(hit.tier).inc()
+    for tier, count in Counter(hit.tier for hit in result.hits).items():
+        metrics.HITS.labels(tier).inc(count)
     if result.hits and request.offset == 0:
         metrics.BEST_RELEVANCE.observe(result.hits[0].relevance)
     if result.no_confident_match:
