@@ -25,6 +25,7 @@ from service.settings import Settings
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 # What uvicorn's own processes exit with when an application cannot start.
 _STARTUP_FAILURE = 3
+_OPENING_SECONDS = 300
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -56,6 +57,7 @@ def run(settings: Settings, engine: Engine | None, listener: socket.socket) -> N
     With one worker the open `engine` is used as it is; with several each worker opens its own, for
     ONNX sessions do not cross a process. Raises ServingError when a worker could not start.
     """
+    logs.configure(settings.log.level)
     # uvicorn raises the signal again once it has drained; by then the work is done.
     signal.signal(signal.SIGTERM, lambda *_: None)
     if settings.workers == 1:
@@ -109,6 +111,8 @@ def _config(settings: Settings, engine: Engine | None) -> uvicorn.Config:
         server_header=False,
         ws="none",
         timeout_keep_alive=settings.limits.keep_alive_seconds,
+        # A worker that opens a large index does not answer its supervisor meanwhile.
+        timeout_worker_healthcheck=_OPENING_SECONDS,
         timeout_graceful_shutdown=settings.limits.shutdown_seconds,
     )
 

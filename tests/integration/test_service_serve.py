@@ -166,6 +166,33 @@ def test_worker_that_dies_is_replaced(served_index: Path) -> None:
         assert get(f"{url}/readyz")
 
 
+def test_worker_that_cannot_start_ends_the_service(tmp_path: Path) -> None:
+    """The index goes between the check and the workers: each would fail, again and again."""
+    script = f"""
+import sys
+from catalog.errors import ServingError
+from service import server
+from service.settings import Settings
+try:
+    server.run(Settings(index={str(tmp_path)!r}, workers=2), None, server.bind("127.0.0.1", 0))
+except ServingError as error:
+    sys.exit(f"gradus: {{error}}")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=REPOSITORY,
+        env=environment(),
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("gradus: a worker could not start")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    failures = [line for line in lines if "there is no index here" in json.dumps(line)]
+    assert 1 <= len(failures) <= 4
+
+
 def children(pid: int) -> list[int]:
     """Workers of a process; the interpreter's own resource tracker is none."""
     found = []
