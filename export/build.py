@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from catalog.artefact import read_manifest, write_manifest, writing
 from catalog.errors import BundleError, MissingFile, ParityError
 from export.bundle import EncoderBundle, Precision, Provider
 from export.convert import write_half_onnx, write_onnx
 from export.files import KIND, PARITY_FILE, TOKENIZER_FILE, TRAIN_QUERIES_FILE, model_file
+from export.measure import batch_difference, bundle_vectors, torch_vectors
 from export.parity import Bounds, Parity, Sides, cosines, rank_agreement
 from export.probe import Probe
 from export.quantise import INT8_FORMATS
@@ -28,7 +28,6 @@ from export.tokens import TokenReader
 if TYPE_CHECKING:
     from training.model import TwinEncoder
 
-ALONE = 48  # texts of each side encoded once more, each by itself
 PROBES = 8  # queries whose vectors travel with the bundle
 LIBRARIES = ("torch", "transformers", "optimum-onnx", "onnx", "onnxruntime", "tokenizers")
 
@@ -98,7 +97,7 @@ class _Job:
         self._out = out
         self._texts = texts
         self._bounds = bounds
-        self._reference: Sides = _torch_vectors(directory, model, texts)
+        self._reference = torch_vectors(model, directory / TOKENIZER_FILE, texts)
 
     def fp32(self) -> None:
         path = self.directory / model_file("fp32")
@@ -147,9 +146,7 @@ class _Job:
         bundle = EncoderBundle.load(
             self.directory, precision=precision, provider=provider, verify=False
         )
-        vectors = Sides(
-            bundle.encode_queries(self._texts.queries), bundle.encode_items(self._texts.items)
-        )
+        vectors = bundle_vectors(bundle, self._texts)
         agreement = cosines(vectors, self._reference)
         parity = Parity(
             precision=precision,
@@ -160,7 +157,7 @@ class _Job:
             mean_cosine=float(agreement.mean()),
             min_cosine=float(agreement.min()),
             rank_agreement=rank_agreement(vectors, self._reference),
-            batch_difference=_batch_difference(bundle, self._texts, vectors),
+            batch_difference=batch_difference(bundle, self._texts, vectors),
         )
         parity.check(self._bounds, self._out)
         self.models.append(parity)
@@ -199,36 +196,6 @@ def _check_longest_text(graph: EncoderGraph, model: TwinEncoder) -> None:
     """A network of fewer positions than the limits allow would fail on the first long text."""
     longest = max(model.spec.max_query_tokens, model.spec.max_item_tokens)
     graph.run(np.full((1, longest), int(model.backbone.config.vocab_size) - 1), "item_vector")
-
-
-def _torch_vectors(directory: Path, model: TwinEncoder, texts: ParityTexts) -> Sides:
-    import torch
-
-    tokens = TokenReader(directory / TOKENIZER_FILE)
-
-    def vectors(ids: list[list[int]], side: Any) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            rows = [torch.tensor([text or [0]]) for text in ids]
-            found = [model.embed(row, torch.ones_like(row), side) for row in rows]
-        return np.concatenate([row.numpy() for row in found])
-
-    rendered = [model.spec.template.query(text) for text in texts.queries]
-    return Sides(
-        vectors(tokens.ids(rendered, model.spec.max_query_tokens), "query"),
-        vectors(tokens.ids(texts.items, model.spec.max_item_tokens), "item"),
-    )
-
-
-def _batch_difference(bundle: EncoderBundle, texts: ParityTexts, together: Sides) -> float:
-    """Largest component by which a text's vector changes with the texts beside it."""
-
-    def differences() -> Iterator[float]:
-        for row, text in enumerate(texts.queries[:ALONE]):
-            yield float(np.abs(bundle.encode_queries([text])[0] - together.queries[row]).max())
-        for row, text in enumerate(texts.items[:ALONE]):
-            yield float(np.abs(bundle.encode_items([text])[0] - together.items[row]).max())
-
-    return max(differences())
 
 
 def _write_report(directory: Path, exported: Exported, texts: ParityTexts, bounds: Bounds) -> None:

@@ -12,10 +12,8 @@ the first one repeated where there are fewer.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -24,17 +22,19 @@ from numpy.typing import NDArray
 
 from catalog.artefact import Manifest, read_manifest
 from catalog.encoder_spec import EncoderSpec
-from catalog.errors import BundleError, EncoderMismatch, MissingFile
+from catalog.errors import BundleError, EncoderMismatch
 from catalog.model import Product
+from export.calls import calls, chunks
 from export.files import (
     KIND,
     PROBE_FILE,
     TOKENIZER_FILE,
-    TRAIN_QUERIES_FILE,
     Precision,
     copy_serving_files,
     fingerprint,
     model_file,
+    present,
+    read_train_queries,
     serving_files,
     verify_serving_files,
 )
@@ -96,9 +96,9 @@ class EncoderBundle:
         self.precision: Precision = precision
         self.spec = EncoderSpec.load(directory)
         self.fingerprint = fingerprint(manifest, precision)
-        self.train_queries = _train_queries(directory / TRAIN_QUERIES_FILE)
-        self._tokens = TokenReader(_present(directory / TOKENIZER_FILE))
-        self._graph = EncoderGraph(_present(directory / model_file(precision)), provider=provider)
+        self.train_queries = read_train_queries(directory)
+        self._tokens = TokenReader(present(directory / TOKENIZER_FILE))
+        self._graph = EncoderGraph(present(directory / model_file(precision)), provider=provider)
         self._rows = _ROWS[provider]
         self._threads = threads
         if self._graph.dim != self.spec.dim:
@@ -183,7 +183,7 @@ class EncoderBundle:
         the last call (`tqdm.update` fits).
         """
         parts = [np.empty((0, self.dim), np.float32)]
-        for chunk in _chunks(products, _CHUNK):
+        for chunk in chunks(products, _CHUNK):
             texts = [self.spec.template.item(product) for product in chunk]
             ids = self._tokens.ids(texts, self.spec.max_item_tokens)
             parts.append(self._encode(ids, "item_vector", progress))
@@ -204,7 +204,7 @@ class EncoderBundle:
                 vectors[rows] = self._graph.run(batch, output)[: len(rows)]
             return len(rows)
 
-        for done in self._side_by_side(encode, list(_calls(ids, self._rows))):
+        for done in self._side_by_side(encode, calls([len(text) for text in ids], self._rows)):
             if progress is not None:
                 progress(done)
         if not np.isfinite(vectors).all():
@@ -223,40 +223,3 @@ class EncoderBundle:
         else:
             with ThreadPoolExecutor(self._threads) as pool:
                 yield from pool.map(encode, calls)
-
-
-def _calls(ids: Sequence[Sequence[int]], size: int) -> Iterator[list[int]]:
-    """Row numbers, at most `size` of one token count together; longest first where it matters."""
-    if size == 1:
-        yield from ([row] for row in range(len(ids)))
-        return
-    by_length: dict[int, list[int]] = {}
-    for row, text in enumerate(ids):
-        by_length.setdefault(len(text), []).append(row)
-    for length in sorted(by_length, reverse=True):
-        rows = iter(by_length[length])
-        while call := list(islice(rows, size)):
-            yield call
-
-
-def _chunks(products: Iterable[Product], size: int) -> Iterator[list[Product]]:
-    stream = iter(products)
-    while chunk := list(islice(stream, size)):
-        yield chunk
-
-
-def _present(path: Path) -> Path:
-    if not path.is_file():
-        raise MissingFile(
-            "a file of the bundle is missing", where=path, hint="Export the checkpoint again."
-        )
-    return path
-
-
-def _train_queries(path: Path) -> frozenset[str]:
-    try:
-        return frozenset(json.loads(_present(path).read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise BundleError(
-            f"the list of training queries cannot be read: {error}", where=path
-        ) from error

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from training.model import TwinEncoder
 
 OPSET = 18
+_EXAMPLE = {"batch_size": 2, "sequence_length": 8}  # what is traced; both are free in the graph
 
 
 def write_onnx(model: TwinEncoder, path: Path) -> None:
@@ -42,7 +43,7 @@ def write_onnx(model: TwinEncoder, path: Path) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporter's own deprecations and tracer remarks
-            export_pytorch(model, _onnx_config(model), OPSET, path)
+            export_pytorch(model, _onnx_config(model), OPSET, path, input_shapes=_EXAMPLE)
     except Exception as error:  # torch and optimum raise many kinds here
         raise BundleError(
             f"the backbone cannot be traced to ONNX: {error}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable
 from dataclasses import replace
@@ -88,3 +89,23 @@ def copy_serving_files(encoder_dir: Path, out_dir: Path, precision: Precision = 
 def restricted(manifest: Manifest, names: Iterable[str]) -> Manifest:
     """The manifest as if the artefact held the files `names` alone."""
     return replace(manifest, files={name: manifest.files[name] for name in names})
+
+
+def present(path: Path) -> Path:
+    """The path. Raises MissingFile when no file is there."""
+    if not path.is_file():
+        raise MissingFile(
+            "a file of the bundle is missing", where=path, hint="Export the checkpoint again."
+        )
+    return path
+
+
+def read_train_queries(directory: Path) -> frozenset[str]:
+    """Hashes of the queries that trained the encoder. Raises MissingFile or BundleError."""
+    path = present(directory / TRAIN_QUERIES_FILE)
+    try:
+        return frozenset(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise BundleError(
+            f"the list of training queries cannot be read: {error}", where=path
+        ) from error

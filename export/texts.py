@@ -11,6 +11,7 @@ from catalog.errors import BundleError, MissingFile
 from catalog.products import read_products
 from catalog.queries import read_queries
 from catalog.template import TextTemplate
+from catalog.text import normalise
 
 PARITY_TEXTS_FILE = "parity_texts.json"
 MAX_QUERIES, MAX_ITEMS = 300, 1500
@@ -62,7 +63,11 @@ class ParityTexts:
 
     @classmethod
     def sample(cls, queries: Sequence[str], items: Sequence[str], where: Path) -> ParityTexts:
-        """At most 300 queries and 1,500 items, spread evenly. Raises BundleError for too few."""
+        """At most 300 queries and 1,500 items, spread evenly. Raises BundleError for too few.
+
+        Texts of nothing visible are left out: their vector is zero, and has no direction.
+        """
+        queries, items = _visible(queries), _visible(items)
         if len(queries) < MIN_QUERIES or len(items) < MIN_ITEMS:
             raise BundleError(
                 "too few texts to compare the export with its checkpoint on",
@@ -71,6 +76,10 @@ class ParityTexts:
                 found=f"{len(queries)} and {len(items)}",
             )
         return cls(_spread(queries, MAX_QUERIES), _spread(items, MAX_ITEMS))
+
+
+def _visible(texts: Sequence[str]) -> list[str]:
+    return [text for text in texts if normalise(text)]
 
 
 def _spread(texts: Sequence[str], most: int) -> tuple[str, ...]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
+from catalog.artefact import write_manifest, writing
+from catalog.encoder_spec import EncoderSpec
 from catalog.model import Product
 from index.analysis import stem, words
 from index.build import build_index
@@ -119,3 +124,96 @@ def built_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def engine(built_index: Path) -> Engine:
     return Engine.open(built_index, encoder=HashEncoder())
+
+
+@pytest.fixture(scope="session")
+def make_checkpoint() -> Callable[..., Path]:
+    """Writes an untrained checkpoint of the small shop: `make_checkpoint(out, layers=2, …)`."""
+    return _write_checkpoint
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A two-layer transformer with learned pooling weights. Read only."""
+    return _write_checkpoint(tmp_path_factory.mktemp("checkpoint") / "tiny")
+
+
+def _write_checkpoint(
+    out: Path,
+    *,
+    architecture: str = "bert",
+    layers: int = 2,
+    pooling: str = "weighted",
+    positions: int = 40,
+    change: Callable[[Any], None] = lambda model: None,
+) -> Path:
+    import torch
+    from transformers import BertConfig, XLMRobertaConfig
+
+    from training.model import TwinEncoder, fresh_backbone
+
+    torch.manual_seed(7)
+    spec = EncoderSpec(
+        dim=32, max_query_tokens=8, max_item_tokens=20, pooling=pooling, architecture=architecture
+    )
+    products = [spec.template.item(product) for product in small_shop()]
+    queries = [
+        f"{colour} {kind}" for kinds in _TYPES.values() for kind in kinds for colour in _COLOURS
+    ]
+    config, train = {"bert": (BertConfig, _word_pieces), "xlm-r": (XLMRobertaConfig, _unigrams)}[
+        architecture
+    ]
+    tokenizer = train(products + queries)
+    model = TwinEncoder(
+        fresh_backbone(
+            config(
+                vocab_size=tokenizer.get_vocab_size(),
+                hidden_size=64,
+                num_hidden_layers=layers,
+                num_attention_heads=2,
+                intermediate_size=512,
+                max_position_embeddings=positions,
+                pad_token_id=tokenizer.token_to_id("<pad>"),
+            )
+        ),
+        spec,
+    )
+    for name, weight in model.named_parameters():
+        if "head" in name or "token_weight" in name:
+            torch.nn.init.normal_(weight, std=0.2)
+    change(model)
+    with writing(out) as directory:
+        model.save(directory)
+        tokenizer.save(str(directory / "tokenizer.json"))
+        (directory / "train_queries.json").write_text(json.dumps(["00ff", "11ee"]))
+        texts = {"queries": queries, "items": products}
+        (directory / "parity_texts.json").write_text(json.dumps(texts))
+        write_manifest(directory, "checkpoint")
+    return out
+
+
+def _word_pieces(texts: list[str]) -> Tokenizer:
+    tokenizer = Tokenizer(models.WordPiece(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ["<pad>", "<unk>", "<s>", "</s>"]
+    trainer = trainers.WordPieceTrainer(vocab_size=300, special_tokens=special, show_progress=False)
+    return _framed(tokenizer, trainer, texts)
+
+
+def _unigrams(texts: list[str]) -> Tokenizer:
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    trainer = trainers.UnigramTrainer(
+        vocab_size=300, special_tokens=special, unk_token="<unk>", show_progress=False
+    )
+    return _framed(tokenizer, trainer, texts)
+
+
+def _framed(tokenizer: Tokenizer, trainer: Any, texts: list[str]) -> Tokenizer:
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>",
+        special_tokens=[(name, tokenizer.token_to_id(name)) for name in ("<s>", "</s>")],
+    )
+    return tokenizer
