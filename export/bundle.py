@@ -4,16 +4,16 @@ A bundle is a directory with `encoder.json`, `tokenizer.json`, `train_queries.js
 `model.<precision>.onnx` or more, `parity.json`, `probe.json` and its manifest.
 
 **No vector depends on its batch-mates.** No text is ever padded. On a processor every text is a
-call of its own: dynamic int8 scales activations over the call, float kernels choose their order of
-summation by its shape, and calls of 64 texts are no faster than 64 calls at the length of product
-texts. On CUDA, where they are, every call has the same shape: texts of one token count, 64 of them,
-the first one repeated where there are fewer.
+call of its own: dynamic int8 scales activations over the call, and float kernels choose their order
+of summation by its shape. Calls of 64 product texts would be a fifth faster, and the formats that
+allow them are slower by more (`benchmarks/encoder_speed.json`). On CUDA, where single texts waste
+the device, every call has the same shape: texts of one token count, 64 of them, the first one
+repeated where there are fewer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -24,7 +24,7 @@ from catalog.artefact import Manifest, read_manifest
 from catalog.encoder_spec import EncoderSpec
 from catalog.errors import BundleError, EncoderMismatch
 from catalog.model import Product
-from export.calls import calls, chunks
+from export.calls import calls, chunks, side_by_side
 from export.files import (
     KIND,
     PROBE_FILE,
@@ -204,7 +204,8 @@ class EncoderBundle:
                 vectors[rows] = self._graph.run(batch, output)[: len(rows)]
             return len(rows)
 
-        for done in self._side_by_side(encode, calls([len(text) for text in ids], self._rows)):
+        work = calls([len(text) for text in ids], self._rows)
+        for done in side_by_side(encode, work, self._threads):
             if progress is not None:
                 progress(done)
         if not np.isfinite(vectors).all():
@@ -214,12 +215,3 @@ class EncoderBundle:
                 hint="The model is damaged or overflows; use another precision or checkpoint.",
             )
         return vectors
-
-    def _side_by_side(
-        self, encode: Callable[[list[int]], int], calls: list[list[int]]
-    ) -> Iterator[int]:
-        if self._threads == 1 or len(calls) == 1:
-            yield from map(encode, calls)
-        else:
-            with ThreadPoolExecutor(self._threads) as pool:
-                yield from pool.map(encode, calls)
