@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from training.model import TwinEncoder
 
 OPSET = 18
+MAX_BYTES = 1_900_000_000  # a protobuf holds 2 GiB
 _EXAMPLE = {"batch_size": 2, "sequence_length": 8}  # what is traced; both are free in the graph
 
 
@@ -38,6 +39,7 @@ def write_onnx(model: TwinEncoder, path: Path) -> None:
     """
     from optimum.exporters.onnx.convert import export_pytorch
 
+    _check_size(model)
     # optimum reads the settings of a transformers model; ours wraps one.
     model.config = model.backbone.config  # type: ignore[assignment]
     try:
@@ -76,6 +78,17 @@ def write_half_onnx(model: TwinEncoder, path: Path) -> None:
 
     model.backbone = HalfBackbone(model.backbone)  # type: ignore[assignment]
     write_onnx(model, path)
+
+
+def _check_size(model: TwinEncoder) -> None:
+    size = sum(weight.numel() * weight.element_size() for weight in model.parameters())
+    if size > MAX_BYTES:
+        raise BundleError(
+            "the network is too large for one ONNX file",
+            expected=f"at most {MAX_BYTES / 1e9:.1f} GB of weights",
+            found=f"{size / 1e9:.1f} GB",
+            hint="Use a smaller backbone; the intended size is about 0.1 billion weights.",
+        )
 
 
 def _onnx_config(model: TwinEncoder) -> Any:

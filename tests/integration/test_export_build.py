@@ -161,6 +161,14 @@ def test_a_diverged_network_is_refused(
         export_encoder(make_checkpoint(tmp_path / "c", change=diverge), tmp_path / "b")
 
 
+def test_a_network_too_large_for_one_file_is_refused(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("export.convert.MAX_BYTES", 1000)
+    with pytest.raises(BundleError, match="too large"):
+        export_encoder(checkpoint, tmp_path / "b")
+
+
 def test_too_few_positions_are_refused(
     make_checkpoint: Callable[..., Path], tmp_path: Path
 ) -> None:
