@@ -50,9 +50,7 @@ class TwinEncoder(nn.Module):
 
     def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """One vector a text, (n, width), before the heads."""
-        hidden = self.backbone(
-            input_ids=input_ids, attention_mask=attention_mask
-        ).last_hidden_state
+        hidden = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         if self.spec.pooling == "cls":
             return hidden[:, 0]
         mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
@@ -68,6 +66,7 @@ class TwinEncoder(nn.Module):
         return unit(head(self.pooled(input_ids, attention_mask)))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Query vectors and item vectors of the same texts."""
         pooled = self.pooled(input_ids, attention_mask)
         return unit(self.query_head(pooled)), unit(self.item_head(pooled))
 

@@ -1,0 +1,110 @@
+"""Where a run's result goes: the checkpoint artefact, and the work directory of a run under way."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from transformers import PreTrainedTokenizerFast
+
+from catalog.artefact import hash_file, write_manifest, writing
+from training.corpus import Corpus, CorpusFiles
+from training.model import TwinEncoder
+from training.recipe import Recipe
+
+KIND = "checkpoint"
+LIBRARIES = ("torch", "transformers", "accelerate", "tokenizers")
+_PARITY_QUERIES, _PARITY_ITEMS = 300, 1500
+
+
+def input_hashes(files: CorpusFiles) -> dict[str, str]:
+    """Sha256 of every input file, by role and position."""
+    roles = {
+        "products": files.products,
+        "qrels": files.qrels,
+        "extra_qrels": files.extra_qrels,
+        "queries": files.queries,
+    }
+    return {
+        f"{role}.{place}": hash_file(path)
+        for role, paths in roles.items()
+        for place, path in enumerate(paths)
+    }
+
+
+def work_directory(out: Path, recipe: Recipe, inputs: dict[str, str]) -> Path:
+    """A directory beside `out` for a run's own checkpoints.
+
+    A run of the same recipe on the same inputs goes on where a killed one stopped; what another
+    recipe or other inputs left there is removed.
+    """
+    key = json.dumps([recipe.record(), inputs], sort_keys=True)
+    digest = hashlib.sha256(key.encode()).hexdigest()[:12]
+    work = out.parent / f".{out.name}.work"
+    if work.is_dir() and not (work / digest).is_dir():
+        shutil.rmtree(work)
+    (work / digest).mkdir(parents=True, exist_ok=True)
+    return work / digest
+
+
+def write_checkpoint(
+    out: Path,
+    encoder: TwinEncoder,
+    tokenizer: PreTrainedTokenizerFast,
+    recipe: Recipe,
+    corpus: Corpus,
+    reports: dict[str, dict[str, Any]],
+    inputs: dict[str, str],
+) -> None:
+    """Write the checkpoint artefact: network, tokenizer, reports, and who was trained on."""
+    dev: dict[str, float] = next(
+        (r["dev"][-1] for r in reversed(reports.values()) if r.get("dev")), {}
+    )
+    quality = {name: value for name, value in dev.items() if name != "step"}
+    summary = {
+        "recipe": recipe.record(),
+        "architecture": encoder.spec.architecture,
+        "products": len(corpus.products),
+        "train_queries": len(corpus.train),
+        "dev_queries": len(corpus.dev),
+        "ungraded_queries": len(corpus.queries),
+        "seconds": round(sum(report["seconds"] for report in reports.values()), 1),
+        "quality": quality,
+        "stages": reports,
+    }
+    with writing(out) as directory:
+        encoder.save(directory)
+        tokenizer.save_pretrained(directory)
+        _dump(directory / "train_queries.json", sorted(corpus.seen))
+        _dump(directory / "parity_texts.json", _parity_texts(recipe, corpus))
+        _dump(directory / "report.json", summary)
+        for name, report in reports.items():
+            (directory / "stages" / name).mkdir(parents=True)
+            _dump(directory / "stages" / name / "report.json", report)
+        write_manifest(
+            directory,
+            KIND,
+            parents=inputs,
+            config=recipe.record(),
+            quality=quality,
+            libraries=LIBRARIES,
+        )
+
+
+def _parity_texts(recipe: Recipe, corpus: Corpus) -> dict[str, list[str]]:
+    """Real queries and items, drawn by seed, for comparing an export with this checkpoint."""
+    rng = Random(recipe.seed)
+    queries = list(dict.fromkeys((*corpus.dev, *corpus.train, *corpus.queries)))
+    items = list(corpus.items)
+    return {
+        "queries": rng.sample(queries, min(_PARITY_QUERIES, len(queries))),
+        "items": rng.sample(items, min(_PARITY_ITEMS, len(items))),
+    }
+
+
+def _dump(path: Path, body: Any) -> None:
+    path.write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,124 @@
+"""What a run learns from: products, graded queries, queries without grades."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog.errors import JudgmentError, TrainingError
+from catalog.issues import Issues
+from catalog.model import Judgment, Product
+from catalog.readers import read_judgments, read_products, read_queries
+from catalog.split import query_hash, split_queries
+from catalog.template import TextTemplate
+from catalog.text import normalise
+
+Graded = Mapping[str, Mapping[int, int]]  # query → product position → grade
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Products and their encoder texts, judgments split by query, and ungraded queries.
+
+    Queries are normalised. `train` and `dev` share no query; `queries` has none of `dev`.
+    """
+
+    products: Sequence[Product]
+    items: Sequence[str]
+    train: Graded
+    dev: Graded
+    queries: Sequence[str]
+
+    @property
+    def seen(self) -> frozenset[str]:
+        """Hashes of every query that touches training or the choice of a model."""
+        return frozenset(query_hash(q) for q in (*self.train, *self.dev, *self.queries))
+
+
+@dataclass(frozen=True)
+class CorpusFiles:
+    """The files of a run. `extra_qrels` teach but are never drawn into the dev split."""
+
+    products: Sequence[Path]
+    qrels: Sequence[Path] = ()
+    extra_qrels: Sequence[Path] = ()
+    queries: Sequence[Path] = ()
+    held_out: Sequence[Path] = ()
+    layout: str | None = None
+    strict: bool = False
+
+
+def read_corpus(
+    files: CorpusFiles, template: TextTemplate, *, dev_fraction: float, seed: int, issues: Issues
+) -> Corpus:
+    """Read the files and carve the dev queries from `qrels`.
+
+    Raises:
+        CatalogError, JudgmentError: a file cannot be read.
+        JudgmentError: a query of `held_out` is also in a training file.
+        TrainingError: no product at all.
+
+    """
+    products = _products(files, issues)
+    position = {product.id: row for row, product in enumerate(products)}
+    main = _judgments(files.qrels, position, files, issues)
+    extra = _judgments(files.extra_qrels, position, files, issues)
+    queries = [
+        normalise(query) for path in files.queries for query, _ in read_queries(path, issues=issues)
+    ]
+    refuse_held_out([*main, *extra, *queries], files.held_out, issues)
+    dev_queries: set[str] = set()
+    if dev_fraction > 0 and len(main) > 1:
+        dev_queries = set(split_queries(list(main), dev_fraction, seed)[1])
+    train = {query: grades for query, grades in main.items() if query not in dev_queries}
+    for query, grades in extra.items():
+        if query not in dev_queries:
+            train[query] = {**grades, **train.get(query, {})}
+    return Corpus(
+        products=products,
+        items=[template.item(product) for product in products],
+        train=train,
+        dev={query: main[query] for query in main if query in dev_queries},
+        queries=[q for q in dict.fromkeys(queries) if q and q not in dev_queries],
+    )
+
+
+def refuse_held_out(queries: Iterable[str], held_out: Sequence[Path], issues: Issues) -> None:
+    """Fail when a query of a calibration or test file would be trained on."""
+    seen = {query_hash(query) for query in queries}
+    for path in held_out:
+        leaked = sorted(
+            {j.query for j in read_judgments(path, issues=issues) if query_hash(j.query) in seen}
+        )
+        if leaked:
+            raise JudgmentError(
+                f"{len(leaked)} held-out queries are also in the training files",
+                where=path,
+                found=", ".join(repr(query) for query in leaked[:3]),
+                hint="Split by query, so that calibration and test stay honest.",
+            )
+
+
+def _products(files: CorpusFiles, issues: Issues) -> list[Product]:
+    found: dict[str, Product] = {}
+    for path in files.products:
+        for product in read_products(path, files.layout, strict=files.strict, issues=issues):
+            found.setdefault(product.id, product)
+    if not found:
+        raise TrainingError("there are no products to train on", expected="--products FILE")
+    return list(found.values())
+
+
+def _judgments(
+    paths: Sequence[Path], position: Mapping[str, int], files: CorpusFiles, issues: Issues
+) -> dict[str, dict[int, int]]:
+    graded: dict[str, dict[int, int]] = {}
+    for path in paths:
+        judgments: Iterable[Judgment] = read_judgments(
+            path, known_products=position, strict=files.strict, issues=issues
+        )
+        for judgment in judgments:
+            grades = graded.setdefault(normalise(judgment.query), {})
+            grades.setdefault(position[judgment.product_id], int(judgment.grade))
+    return graded

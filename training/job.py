@@ -1,0 +1,55 @@
+"""The training job: read, train, write; what `gradus train` runs."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from catalog.issues import Issues
+from training.checkpoint import input_hashes, work_directory, write_checkpoint
+from training.corpus import CorpusFiles, read_corpus
+from training.network import text_template
+from training.recipe import Recipe
+from training.run import Run
+
+
+def run_job(
+    recipe: Recipe, files: CorpusFiles, out: Path, *, threads: int, say: Callable[[str], None]
+) -> None:
+    """Train by `recipe` on `files` and write the checkpoint to `out`.
+
+    Raises:
+        CatalogError, JudgmentError: an input file cannot be used, or a held-out query leaks.
+        TrainingError: no products, or a backbone that cannot be loaded.
+        BundleError: `out` is something other than an artefact; nothing is replaced.
+
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    began = time.monotonic()
+    issues = Issues()
+    corpus = read_corpus(
+        files,
+        text_template(recipe.text),
+        dev_fraction=recipe.dev_fraction,
+        seed=recipe.seed,
+        issues=issues,
+    )
+    if issues.total:
+        say(issues.summary())
+    say(
+        f"recipe {recipe.name}, seed {recipe.seed}: {len(corpus.products)} products, "
+        f"{len(corpus.train)} graded queries, {len(corpus.dev)} for dev, "
+        f"{len(corpus.queries)} without grades"
+    )
+    inputs = input_hashes(files)
+    work = work_directory(out, recipe, inputs)
+    run = Run(recipe, corpus, work, say)
+    encoder = run.train()
+    write_checkpoint(out, encoder, run.tokenizer, recipe, corpus, run.reports, inputs)
+    shutil.rmtree(work.parent, ignore_errors=True)
+    say(f"wrote {out} after {time.monotonic() - began:.0f} s")

@@ -1,0 +1,25 @@
+"""Who says how well a product answers a query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+
+class Judge(Protocol):
+    """Grades pairs of query and product position; `None` where it cannot tell."""
+
+    def grade(self, pairs: Sequence[tuple[str, int]]) -> list[int | None]:
+        """One answer a pair, in order: 0, 1, 2 or None."""
+        ...
+
+
+class HumanJudge:
+    """Looks pairs up in judgments that people gave; knows nothing else."""
+
+    def __init__(self, graded: Mapping[str, Mapping[int, int]]) -> None:
+        self._graded = graded
+
+    def grade(self, pairs: Sequence[tuple[str, int]]) -> list[int | None]:
+        """The judgment of each pair, None where there is none."""
+        return [self._graded.get(query, {}).get(row) for query, row in pairs]

@@ -1,0 +1,80 @@
+"""What a stage optimises: the encoder, a learnable temperature and the stage's loss, as one module.
+
+`forward(**batch)` gives `{"loss": scalar}`, all that `transformers.Trainer` asks for.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from training.losses.circle import CircleSettings, circle
+from training.losses.graded_supcon import graded_supcon
+from training.losses.infonce import info_nce
+from training.model import TwinEncoder
+
+# 1/τ above this turns float noise in cosines into loss; below 1 the softmax is flat.
+_SCALE_BOUNDS = (1.0, 100.0)
+
+
+class Learner(nn.Module):
+    """An encoder with a learnable temperature τ, stored as log(1/τ)."""
+
+    def __init__(self, encoder: TwinEncoder, temperature: float) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1.0 / temperature)))
+
+    @property
+    def scale(self) -> Tensor:
+        """1/τ, bounded."""
+        return self.log_scale.exp().clamp(*_SCALE_BOUNDS)
+
+
+class PairLearner(Learner):
+    """Stage 0: in-batch contrast of pairs."""
+
+    def forward(
+        self,
+        query_ids: Tensor,
+        query_mask: Tensor,
+        item_ids: Tensor,
+        item_mask: Tensor,
+        products: Tensor,
+    ) -> dict[str, Tensor]:
+        """The loss of a batch of pairs."""
+        queries = self.encoder.embed(query_ids, query_mask, "query")
+        items = self.encoder.embed(item_ids, item_mask, "item")
+        return {"loss": info_nce(queries, items, products, self.scale)}
+
+
+class InstanceLearner(Learner):
+    """Stages 1 and 2: graded items of each query; SupCon without `settings`, circle with them."""
+
+    def __init__(
+        self, encoder: TwinEncoder, temperature: float, settings: CircleSettings | None
+    ) -> None:
+        super().__init__(encoder, temperature)
+        self.settings = settings
+        if settings is not None:
+            self.log_scale.requires_grad_(False)
+
+    def forward(
+        self,
+        query_ids: Tensor,
+        query_mask: Tensor,
+        item_ids: Tensor,
+        item_mask: Tensor,
+        places: Tensor,
+        grades: Tensor,
+        present: Tensor,
+    ) -> dict[str, Tensor]:
+        """The loss of a batch of instances."""
+        queries = self.encoder.embed(query_ids, query_mask, "query")
+        items = self.encoder.embed(item_ids, item_mask, "item")
+        scores = (queries @ items.T).gather(1, places)
+        if self.settings is None:
+            return {"loss": graded_supcon(scores, grades, present, self.scale)}
+        return {"loss": circle(scores, grades, present, self.settings)}

@@ -1,0 +1,187 @@
+"""A whole training run: tokenizer, bag, transformer, graded SupCon, mining, circle loss."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedTokenizerFast, set_seed
+
+from catalog.text import normalise
+from training.batches import InstanceCollator, InstanceDataset, PairCollator, PairDataset
+from training.corpus import Corpus
+from training.dev import dev_measure
+from training.embed import embed_texts
+from training.instances import GradedList, graded_lists
+from training.judge import HumanJudge
+from training.learner import InstanceLearner, PairLearner
+from training.losses.circle import CircleSettings
+from training.mining import Mined, mine
+from training.model import TwinEncoder
+from training.network import fresh_encoder, grow, pretrained_encoder, text_template, trainable
+from training.recipe import PretrainSettings, Recipe, StageSettings
+from training.spans import SpanSource
+from training.stages import run_stage
+from training.teacher import Taught, teach
+from training.tokenizer import learn_tokenizer, pretrained_tokenizer
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Run:
+    """One run under way: what it learns from and what its stages have reported so far."""
+
+    recipe: Recipe
+    corpus: Corpus
+    work: Path
+    say: Say
+    reports: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tokenizer: PreTrainedTokenizerFast = field(init=False)
+
+    def train(self) -> TwinEncoder:
+        """Every stage of the recipe in order; gives the refined encoder."""
+        set_seed(self.recipe.seed)
+        encoder = self._start()
+        recipe = self.recipe
+        if recipe.pretrain.steps:
+            self._pairs("pretrain", encoder, recipe.pretrain, seed=recipe.seed + 1)
+        lists = graded_lists(self.corpus.train, recipe.instances)
+        if recipe.supcon.steps and lists:
+            self._instances("supcon", encoder, recipe.supcon, lists, None)
+        if recipe.refine.steps and lists:
+            mined = self._mine(encoder) if recipe.mine.depth else None
+            lists = list(mined.lists) if mined else lists
+            self._instances("refine", encoder, recipe.refine, lists, recipe.circle)
+        return encoder.eval()
+
+    def _start(self) -> TwinEncoder:
+        """A pretrained encoder, or one that begins as a bag of subwords."""
+        recipe, network = self.recipe, self.recipe.network
+        if network.base_model:
+            self.tokenizer = pretrained_tokenizer(network.base_model)
+            return pretrained_encoder(recipe)
+        self.say("tokenizer: learn subwords from the catalogue's text")
+        self.tokenizer = learn_tokenizer(_vocabulary_texts(self.corpus), network.vocabulary)
+        size = len(self.tokenizer)
+        if network.layers and not recipe.bag.steps:
+            return fresh_encoder(recipe, size, network.layers)
+        bag = fresh_encoder(recipe, size, 0)
+        if recipe.bag.steps:
+            self._pairs("bag", bag, recipe.bag, seed=recipe.seed)
+        return grow(bag, recipe, size) if network.layers else bag
+
+    def _pairs(
+        self, name: str, encoder: TwinEncoder, settings: PretrainSettings, seed: int
+    ) -> None:
+        template = text_template(self.recipe.text)
+        corpus = self.corpus
+        dataset = PairDataset(
+            [
+                SpanSource(product, template, item)
+                for product, item in zip(corpus.products, corpus.items, strict=True)
+            ],
+            corpus.items,
+            self._taught(settings),
+            settings,
+            length=settings.steps * settings.batch,
+            seed=seed,
+            query_prefix=template.query_prefix,
+        )
+        learner = PairLearner(encoder, settings.temperature)
+        collator = PairCollator(self.tokenizer, self.recipe.text)
+        self._stage(name, learner, dataset, collator, settings, seed)
+
+    def _taught(self, settings: PretrainSettings) -> list[Taught]:
+        if not settings.teacher_share or not self.corpus.queries:
+            return []
+        return teach(self.corpus.products, self.corpus.queries, settings.teacher_depth)
+
+    def _instances(
+        self,
+        name: str,
+        encoder: TwinEncoder,
+        settings: StageSettings,
+        lists: Sequence[GradedList],
+        circle: CircleSettings | None,
+    ) -> None:
+        dataset = InstanceDataset(
+            lists,
+            len(self.corpus.products),
+            self.recipe.instances,
+            length=settings.steps * settings.batch,
+            seed=self.recipe.seed,
+        )
+        learner = InstanceLearner(encoder, settings.temperature, circle)
+        collator = InstanceCollator(self.tokenizer, self.recipe.text, self.corpus.items)
+        self._stage(name, learner, dataset, collator, settings, self.recipe.seed)
+        self.reports[name]["instances"] = len(lists)
+
+    def _stage(
+        self,
+        name: str,
+        learner: PairLearner | InstanceLearner,
+        dataset: Any,
+        collator: Any,
+        settings: StageSettings,
+        seed: int,
+    ) -> None:
+        encoder = learner.encoder
+        self.say(
+            f"{name}: {settings.steps} steps of {settings.batch} queries, "
+            f"{encoder.spec.architecture}, {trainable(encoder) / 1e6:.1f} M parameters"
+        )
+        measure = dev_measure(encoder, self.tokenizer, self.corpus)
+        report = run_stage(
+            learner,
+            dataset,
+            collator,
+            settings,
+            work=self.work / name,
+            seed=seed,
+            measure=measure,
+        )
+        self.reports[name] = report
+        last = report["dev"][-1] if report["dev"] else {}
+        figures = ", ".join(f"{key} {value:.4f}" for key, value in last.items() if key != "step")
+        loss = f"loss {report['loss'][-1][1]}" if report["loss"] else "already done"
+        self.say(f"{name}: {report['seconds']} s, {loss}{', ' + figures if figures else ''}")
+
+    def _mine(self, encoder: TwinEncoder) -> Mined:
+        began = time.monotonic()
+        graded, prefix = self.corpus.train, self.recipe.text.query_prefix
+        texts = [prefix + query for query in graded]
+        mined = mine(
+            embed_texts(encoder, self.tokenizer, texts, "query"),
+            embed_texts(encoder, self.tokenizer, self.corpus.items, "item"),
+            graded,
+            HumanJudge(graded),
+            self.recipe.mine.depth,
+            self.recipe.instances,
+        )
+        self.reports["mine"] = {
+            "seconds": round(time.monotonic() - began, 1),
+            "retrieved": mined.retrieved,
+            "judged": mined.judged,
+            "hard_negatives": mined.hard_negatives,
+            "hard_positives": mined.hard_positives,
+            "instances": len(mined.lists),
+        }
+        self.say(
+            f"mine: {mined.judged} of {mined.retrieved} retrieved pairs judged, "
+            f"{mined.hard_negatives} hard negatives, {mined.hard_positives} hard positives"
+        )
+        return mined
+
+
+def _vocabulary_texts(corpus: Corpus) -> list[str]:
+    """What the subwords are learned from; queries count threefold, being short."""
+    products = (
+        f"{p.title} {p.brand} {' '.join(p.category)} {' '.join(p.attributes.values())} "
+        f"{p.description}"
+        for p in corpus.products
+    )
+    return [*(normalise(text) for text in products), *list(corpus.queries) * 3]

@@ -1,0 +1,57 @@
+"""Stage-0 pairs from products alone: a query-like span of the name against the product's text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from catalog.model import Product
+from catalog.template import TextTemplate
+from catalog.text import normalise
+
+# How many words shoppers type: real query logs have a mean near 3.5.
+_LENGTHS = (1, 2, 2, 3, 3, 3, 4, 4, 5, 6)
+
+
+@dataclass(frozen=True)
+class SpanPair:
+    """A query-like text and a text of the same product."""
+
+    query: str
+    item: str
+
+
+class SpanSource:
+    """Draws span pairs from a product.
+
+    The words come from name, brand, category and attributes. The product's text is either whole,
+    which teaches that equal words matter, or lacks the span's words and shows another window of the
+    description, which teaches what those words mean.
+    """
+
+    def __init__(self, product: Product, template: TextTemplate, whole: str) -> None:
+        parts = (product.title, product.brand, *product.category[:3], *product.attributes.values())
+        self._words = normalise(" ".join(parts)).split() or [normalise(product.id)]
+        self._description = normalise(product.description).split()
+        self._window = template.description_words
+        self._prefixes = (template.query_prefix, template.item_prefix)
+        self._whole = whole
+
+    def draw(self, rng: Random, rest_share: float) -> SpanPair:
+        """One pair; with probability `rest_share` the item text lacks the span."""
+        chosen = self._span(rng)
+        query = self._prefixes[0] + " ".join(self._words[place] for place in chosen)
+        if rng.random() >= rest_share:
+            return SpanPair(query, self._whole)
+        hidden = set(chosen)
+        rest = [word for place, word in enumerate(self._words) if place not in hidden]
+        start = rng.randrange(max(1, len(self._description) - self._window))
+        rest += self._description[start : start + self._window]
+        return SpanPair(query, self._prefixes[1] + " ".join(rest))
+
+    def _span(self, rng: Random) -> list[int]:
+        length = min(len(self._words), rng.choice(_LENGTHS))
+        if rng.random() < 0.6:
+            start = rng.randrange(len(self._words) - length + 1)
+            return list(range(start, start + length))
+        return sorted(rng.sample(range(len(self._words)), length))

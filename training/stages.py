@@ -1,0 +1,121 @@
+"""Running one stage: `transformers.Trainer` over a learner, a dataset and a collator."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset, SequentialSampler
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from training.batches import Batch
+from training.learner import Learner
+from training.recipe import StageSettings
+
+_LOGS_A_STAGE = 20
+
+
+class OrderedTrainer(Trainer):
+    """A trainer that keeps the dataset's order: our datasets shuffle by seed and step already."""
+
+    def _get_train_sampler(self, *_: Any) -> SequentialSampler:
+        dataset: Any = self.train_dataset
+        return SequentialSampler(dataset)
+
+
+class DevCallback(TrainerCallback):
+    """Measures the dev split at every log and keeps the curve."""
+
+    def __init__(self, measure: Callable[[], dict[str, float]], every: int) -> None:
+        self._measure = measure
+        self._every = every
+        self.curve: list[dict[str, float]] = []
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Measure every `every` steps and at the last."""
+        last = state.global_step == state.max_steps
+        if state.is_world_process_zero and (state.global_step % self._every == 0 or last):
+            figures = {"step": float(state.global_step), **self._measure()}
+            self.curve.append(figures)
+            state.log_history.append(figures)
+
+
+def run_stage(
+    learner: Learner,
+    dataset: Dataset[Any],
+    collator: Callable[[Any], Batch],
+    settings: StageSettings,
+    *,
+    work: Path,
+    seed: int,
+    measure: Callable[[], dict[str, float]] | None = None,
+) -> dict[str, Any]:
+    """Optimise `learner` in place; give loss curve, dev curve, seconds and rate.
+
+    A stage that was killed goes on from its last checkpoint in `work`.
+    """
+    every = max(1, settings.steps // _LOGS_A_STAGE)
+    dev = DevCallback(measure, max(1, settings.steps // 4)) if measure else None
+    trainer = OrderedTrainer(
+        model=learner,
+        args=_arguments(settings, work, seed, every),
+        train_dataset=dataset,
+        data_collator=collator,
+        callbacks=[dev] if dev else None,
+    )
+    with warnings.catch_warnings():
+        # accelerate asks for pinned memory and finds no device to pin it for.
+        warnings.filterwarnings("ignore", message=".*pin_memory.*")
+        result = trainer.train(resume_from_checkpoint=_last_checkpoint(work))
+    learner.to("cpu")
+    history = [entry for entry in trainer.state.log_history if "loss" in entry]
+    return {
+        "seconds": round(result.metrics["train_runtime"], 1),
+        "queries_per_second": round(result.metrics["train_samples_per_second"], 1),
+        "loss": [[entry["step"], round(entry["loss"], 4)] for entry in history],
+        "temperature": round(1.0 / float(learner.scale.detach()), 4),
+        "dev": dev.curve if dev else [],
+    }
+
+
+def _arguments(settings: StageSettings, work: Path, seed: int, every: int) -> TrainingArguments:
+    cuda = torch.cuda.is_available()
+    return TrainingArguments(
+        output_dir=str(work),
+        max_steps=settings.steps,
+        per_device_train_batch_size=settings.batch,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=int(settings.warmup * settings.steps),
+        weight_decay=0.0,
+        max_grad_norm=settings.clip,
+        bf16=settings.bf16,
+        use_cpu=not cuda,
+        seed=seed,
+        data_seed=seed,
+        logging_steps=every,
+        logging_dir=str(work / "tensorboard"),
+        report_to=["tensorboard"],
+        save_strategy="steps",
+        save_steps=max(1, settings.steps // 3),
+        save_total_limit=1,
+        remove_unused_columns=False,
+        label_names=[],
+        dataloader_num_workers=0,
+        dataloader_pin_memory=cuda,
+        disable_tqdm=not sys.stderr.isatty(),
+        log_level=os.environ.get("TRANSFORMERS_VERBOSITY", "warning"),
+    )
+
+
+def _last_checkpoint(work: Path) -> str | None:
+    found: str | None = get_last_checkpoint(str(work)) if work.is_dir() else None
+    return found
