@@ -61,10 +61,8 @@ def write_checkpoint(
     inputs: dict[str, str],
 ) -> None:
     """Write the checkpoint artefact: network, tokenizer, reports, and who was trained on."""
-    dev: dict[str, float] = next(
-        (r["dev"][-1] for r in reversed(reports.values()) if r.get("dev")), {}
-    )
-    quality = {name: value for name, value in dev.items() if name != "step"}
+    measured = [report["dev"][-1] for report in reports.values() if report.get("dev")]
+    quality = {k: v for k, v in measured[-1].items() if k != "step"} if measured else {}
     summary = {
         "recipe": recipe.record(),
         "architecture": encoder.spec.architecture,
