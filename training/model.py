@@ -80,6 +80,7 @@ class TwinEncoder(nn.Module):
             if not name.startswith("backbone.")
         }
         save_file(rest, directory / HEADS)
+        (directory / HEADS).chmod(0o644)  # safetensors writes for the owner alone
         self.spec.save(directory)
 
     @classmethod

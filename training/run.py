@@ -142,6 +142,7 @@ class Run:
             settings,
             work=self.work / name,
             seed=seed,
+            say=self.say,
             measure=measure,
         )
         self.reports[name] = report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,15 @@ from typing import Any
 
 import torch
 from torch.utils.data import Dataset, SequentialSampler
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    PrinterCallback,
+    ProgressCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.trainer_utils import get_last_checkpoint
 
 from training.batches import Batch
@@ -48,6 +57,32 @@ class DevCallback(TrainerCallback):
             state.log_history.append(figures)
 
 
+class LineCallback(TrainerCallback):
+    """A line per log for a run without a terminal, where a progress bar would be noise."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._began = time.monotonic()
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        """Step, loss and the time still to go."""
+        if not logs or "loss" not in logs or not state.is_world_process_zero:
+            return
+        rate = (time.monotonic() - self._began) / max(1, state.global_step)
+        left = rate * (state.max_steps - state.global_step)
+        self._say(
+            f"  step {state.global_step}/{state.max_steps}  loss {logs['loss']:.4f}  "
+            f"{left:.0f} s to go"
+        )
+
+
 def run_stage(
     learner: Learner,
     dataset: Dataset[Any],
@@ -56,6 +91,7 @@ def run_stage(
     *,
     work: Path,
     seed: int,
+    say: Callable[[str], None],
     measure: Callable[[], dict[str, float]] | None = None,
 ) -> dict[str, Any]:
     """Optimise `learner` in place; give loss curve, dev curve, seconds and rate.
@@ -71,9 +107,15 @@ def run_stage(
         data_collator=collator,
         callbacks=[dev] if dev else None,
     )
+    trainer.remove_callback(PrinterCallback)
+    if not sys.stderr.isatty():
+        trainer.remove_callback(ProgressCallback)
+        trainer.add_callback(LineCallback(say))
     with warnings.catch_warnings():
         # accelerate asks for pinned memory and finds no device to pin it for.
         warnings.filterwarnings("ignore", message=".*pin_memory.*")
+        # Checkpoints are then ordered by step number, which is what we want.
+        warnings.filterwarnings("ignore", message="mtime may not be reliable.*")
         result = trainer.train(resume_from_checkpoint=_last_checkpoint(work))
     learner.to("cpu")
     history = [entry for entry in trainer.state.log_history if "loss" in entry]
