@@ -73,7 +73,8 @@ def misheard(word: str, rng: Random) -> str:
     fitting = [pair for pair in _SOUNDS if pair[0] in word[1:]]
     if not fitting:
         return word
-    written, heard = rng.choice(fitting)
+    groups = [pair for pair in fitting if len(pair[0]) > 1]  # the likelier mistakes
+    written, heard = rng.choice(groups or fitting)
     place = word.index(written, 1)
     return word[:place] + heard + word[place + len(written) :]
 

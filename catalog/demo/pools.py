@@ -96,16 +96,18 @@ class Judges:
     ) -> list[Product]:
         """`wanted` products of grade 0: mostly hard, `random_zeros` from anywhere."""
         zeros: dict[str, Product] = {}
-        hard = self._hard(query, rng)
-        for product in chain(
-            islice(misses, wanted // 3),
-            islice(hard, max(0, wanted - wanted // 3 - self._sizes.random_zeros)),
-            (rng.choice(self._products) for _ in range(4 * wanted)),
+        hard = islice(self._hard(query, rng), 4 * wanted)
+        anything = (rng.choice(self._products) for _ in range(4 * wanted))
+        for products, limit in (
+            (misses, wanted // 3),
+            (hard, wanted - self._sizes.random_zeros),
+            (anything, wanted),
         ):
-            if len(zeros) >= wanted:
-                break
-            if grade(query.intent, product, self._policy) is Grade.IRRELEVANT:
-                zeros[product.id] = product
+            for product in products:
+                if len(zeros) >= limit:
+                    break
+                if grade(query.intent, product, self._policy) is Grade.IRRELEVANT:
+                    zeros[product.id] = product
         return list(zeros.values())
 
     def _hard(self, query: DemoQuery, rng: Random) -> Iterator[Product]:

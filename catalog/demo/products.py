@@ -117,7 +117,7 @@ def _title(line: _Line, brand: str, neat: bool, attributes: dict[str, str], rng:
     without = ["brand"] if rng.random() < noise.NO_BRAND else []
     template = rng.choice(line.titles)
     if rng.random() < noise.LEFT_OUT and len(template) > 2:
-        without.append(rng.choice([part[1] for part in template if part[1] != "type"]))
+        without.append(rng.choice([name for _, _, name, _ in template if name != "type"]))
     title = fill(template, values, without)
     return _decorated(title[0].upper() + title[1:], line, rng)
 

@@ -15,7 +15,7 @@ from catalog.text import normalise
 SPLITS = ("train", "calibration", "test")
 FREQUENCY_SLOPE = 1.0  # frequency falls as rank ** -slope
 _MOST_FREQUENT = 100_000
-_TRIES = 60  # draws for each query wanted of a kind before other kinds fill in
+_MISSES = 200  # draws in a row of a set's own intents without a new query: the kind ran out
 # How early a kind comes among the frequent queries: smaller is more frequent. Ours.
 _HEAD = {
     "type": 1.0,
@@ -59,7 +59,7 @@ def make_queries(desires: Desires, counts: Mapping[str, int], rng: Random) -> li
 
     """
     drafts = _Drafts(desires, counts, rng)
-    for split in SPLITS:
+    for split in sorted(SPLITS, key=lambda split: counts[split]):  # scarce ones choose first
         for kind, share in KIND_SHARES.items():
             drafts.draw(split, kind, round(share * counts[split]))
         drafts.fill(split)
@@ -79,15 +79,15 @@ class _Drafts:
     def draw(self, split: str, kind: str, wanted: int) -> int:
         """Accept up to `wanted` more queries of a kind, and no more than the split may hold."""
         wanted = min(wanted, self._counts[split] - self._held[split])
-        found = 0
-        for _ in range(wanted * _TRIES):
-            if found == wanted:
-                break
+        patience = round(_MISSES * sum(self._counts.values()) / self._counts[split])
+        found = missed = 0
+        while found < wanted and missed < patience:
+            missed += 1
             text, intent = _query(self._desires, kind, self._rng)
             if self._fits(text, intent, split):
                 self.accepted.append(_Draft(text, kind, intent, split))
                 self._held[split] += 1
-                found += 1
+                found, missed = found + 1, 0
         return found
 
     def fill(self, split: str) -> None:

@@ -22,7 +22,8 @@ from catalog.model import Grade, Judgment, Product
 from catalog.readers import write_judgments, write_products
 
 KIND = "demo-data"
-LEAST_PRODUCTS = 50
+LEAST_PRODUCTS, MOST_PRODUCTS = 50, 5_000_000  # the shop is made in memory
+MOST_QUERIES = 100_000
 TRAIN_QUERIES, HELD_OUT_QUERIES = "queries.tsv", "queries_heldout.tsv"
 
 
@@ -158,14 +159,18 @@ def _write_queries(path: Path, queries: Iterable[DemoQuery]) -> None:
 
 
 def _check(products: int, counts: QueryCounts, policy: str) -> None:
-    if products < LEAST_PRODUCTS:
+    if not LEAST_PRODUCTS <= products <= MOST_PRODUCTS:
         raise CatalogError(
-            "that is no shop", expected=f"{LEAST_PRODUCTS} products or more", found=str(products)
+            "no shop of that size",
+            expected=f"{LEAST_PRODUCTS} to {MOST_PRODUCTS} products",
+            found=str(products),
         )
     for name, count in asdict(counts).items():
-        if count < 1:
+        if not 1 <= count <= MOST_QUERIES:
             raise CatalogError(
-                f"every set needs queries, {name} too", expected="1 or more", found=str(count)
+                f"no set of {name} queries of that size",
+                expected=f"1 to {MOST_QUERIES}",
+                found=str(count),
             )
     if policy not in POLICIES:
         raise CatalogError("unknown policy", expected=" or ".join(POLICIES), found=policy)

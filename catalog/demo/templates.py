@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 
-# (text before the value, name of the value, text after the last value or "")
-Part = tuple[str, str, str]
+# (text before the value, the same when the value before it is left out, name, text at the end)
+Part = tuple[str, str, str, str]
 Template = tuple[Part, ...]
 
 _PLACE = re.compile(r"\{(\w+)\}")
 _FIRST_WORD = re.compile(r"(?<![\w'])[aA] $")
+_ORPHAN = re.compile(
+    r"^ ?[\w ]+(?=,| - )"
+)  # `with {scent} scent, {size}`: words of the value before
 
 
 def cut(template: str, known: Collection[str]) -> Template:
@@ -19,16 +22,17 @@ def cut(template: str, known: Collection[str]) -> Template:
     `"{brand} {type}, {flavour}, {size}"` without a flavour reads brand, type, size.
     """
     pieces = _PLACE.split(template)  # text, name, text, name, ..., text
-    places = list(zip(pieces[0:-1:2], pieces[1::2], strict=True))
-    kept = [(before, name) for before, name in places if name in known]
-    if not kept:
-        return ()
-    if kept[0] != places[0]:
-        kept[0] = (pieces[0], kept[0][1])
-    parts = [(before, name, "") for before, name in kept]
-    if kept[-1] == places[-1]:
-        before, name, _ = parts[-1]
-        parts[-1] = (before, name, pieces[-1])
+    parts: list[Part] = []
+    left_out = False
+    for before, name in zip(pieces[0:-1:2], pieces[1::2], strict=True):
+        alone = _ORPHAN.sub("", before)
+        if name in known:
+            if not parts and left_out:
+                before = alone = pieces[0]
+            parts.append((alone if left_out else before, alone, name, ""))
+        left_out = name not in known
+    if parts and not left_out:
+        parts[-1] = (*parts[-1][:3], pieces[-1])
     return tuple(parts)
 
 
@@ -49,11 +53,16 @@ def fill(template: Template, values: Mapping[str, str], without: Collection[str]
     `a` before a vowel becomes `an`.
     """
     text = ""
-    for before, name, after in template:
-        if name not in without:
-            value = values[name]
-            if value[0] in "aeioAEIO" and _FIRST_WORD.search(before):
-                before = before[:-1] + "n "
-            text += (before if text else before.lstrip(" ,-:")) + value
-        text += after
+    left_out = False
+    for before, alone, name, after in template:
+        if name in without:
+            left_out = True
+            continue
+        value = values[name]
+        if left_out:
+            before = alone
+        if value[0] in "aeioAEIO" and _FIRST_WORD.search(before):
+            before = before[:-1] + "n "
+        text += (before if text else before.lstrip(" ,-:")) + value + after
+        left_out = False
     return text

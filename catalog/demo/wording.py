@@ -135,7 +135,8 @@ def _keys(query: str, rng: Random) -> str:
 
 
 def _ear(query: str, rng: Random) -> str:
-    return _in_a_word(query, rng, misheard)
+    heard = _in_a_word(query, rng, misheard)
+    return heard if heard != query else _keys(query, rng)
 
 
 def _space(query: str, rng: Random) -> str:
