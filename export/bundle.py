@@ -5,10 +5,10 @@ A bundle is a directory with `encoder.json`, `tokenizer.json`, `train_queries.js
 
 **No vector depends on its batch-mates.** No text is ever padded. On a processor every text is a
 call of its own: dynamic int8 scales activations over the call, and float kernels choose their order
-of summation by its shape. Calls of 64 product texts would be a fifth faster, and the formats that
-allow them are slower by more (`benchmarks/encoder_speed.json`). On CUDA, where single texts waste
-the device, every call has the same shape: texts of one token count, 64 of them, the first one
-repeated where there are fewer.
+of summation by its shape. In calls of 64, product texts would take a quarter less time, but the
+formats that allow such calls are slower even so (`benchmarks/encoder_speed.json`). On CUDA, where
+single texts waste the device, every call has the same shape: 64 texts of one token count, the first
+one repeated where there are fewer.
 """
 
 from __future__ import annotations
