@@ -11,6 +11,7 @@ Template = tuple[Part, ...]
 
 _PLACE = re.compile(r"\{(\w+)\}")
 _FIRST_WORD = re.compile(r"(?<![\w'])[aA] $")
+_VOWEL = re.compile(r"[aeio]|un(?!i)", re.IGNORECASE)
 _ORPHAN = re.compile(
     r"^ ?[\w ]+(?=,| - )"
 )  # `with {scent} scent, {size}`: words of the value before
@@ -61,7 +62,7 @@ def fill(template: Template, values: Mapping[str, str], without: Collection[str]
         value = values[name]
         if left_out:
             before = alone
-        if value[0] in "aeioAEIO" and _FIRST_WORD.search(before):
+        if _VOWEL.match(value) and _FIRST_WORD.search(before):
             before = before[:-1] + "n "
         text += (before if text else before.lstrip(" ,-:")) + value + after
         left_out = False

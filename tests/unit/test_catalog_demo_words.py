@@ -39,6 +39,8 @@ def test_left_out_values_and_articles():
     assert fill(scented, VALUES, ["flavour"]) == "Oat Milk, 1L"
     assert fill(scented, VALUES, ["size"]) == "Oat Milk with Vanilla"
     assert fill(cut("Buy a {type}", VALUES), VALUES) == "Buy an Oat Milk"
+    articles = {fill(cut("A {x} dog", "x"), {"x": x}) for x in ("unscented", "unisex", "ice")}
+    assert articles == {"An unscented dog", "A unisex dog", "An ice dog"}
 
 
 def test_sentences_need_all_their_words():
