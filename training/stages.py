@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 import warnings
@@ -21,7 +22,7 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
-from transformers.trainer_utils import get_last_checkpoint
+from transformers.trainer import TRAINER_STATE_NAME
 
 from training.batches import Batch
 from training.learner import Learner
@@ -39,12 +40,11 @@ class OrderedTrainer(Trainer):
 
 
 class DevCallback(TrainerCallback):
-    """Measures the dev split at every log and keeps the curve."""
+    """Measures the dev split now and then, into the history that checkpoints keep."""
 
     def __init__(self, measure: Callable[[], dict[str, float]], every: int) -> None:
         self._measure = measure
         self._every = every
-        self.curve: list[dict[str, float]] = []
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
@@ -52,9 +52,7 @@ class DevCallback(TrainerCallback):
         """Measure every `every` steps and at the last."""
         last = state.global_step == state.max_steps
         if state.is_world_process_zero and (state.global_step % self._every == 0 or last):
-            figures = {"step": float(state.global_step), **self._measure()}
-            self.curve.append(figures)
-            state.log_history.append(figures)
+            state.log_history.append({"step": float(state.global_step), **self._measure()})
 
 
 class LineCallback(TrainerCallback):
@@ -62,7 +60,13 @@ class LineCallback(TrainerCallback):
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
-        self._began = time.monotonic()
+        self._began = (0, time.monotonic())
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Note the step that this start begins with: a killed one did those before."""
+        self._began = (state.global_step, time.monotonic())
 
     def on_log(
         self,
@@ -75,7 +79,8 @@ class LineCallback(TrainerCallback):
         """Step, loss and the time still to go."""
         if not logs or "loss" not in logs or not state.is_world_process_zero:
             return
-        rate = (time.monotonic() - self._began) / max(1, state.global_step)
+        step, began = self._began
+        rate = (time.monotonic() - began) / max(1, state.global_step - step)
         left = rate * (state.max_steps - state.global_step)
         self._say(
             f"  step {state.global_step}/{state.max_steps}  loss {logs['loss']:.4f}  "
@@ -94,9 +99,10 @@ def run_stage(
     say: Callable[[str], None],
     measure: Callable[[], dict[str, float]] | None = None,
 ) -> dict[str, Any]:
-    """Optimise `learner` in place; give loss curve, dev curve, seconds and rate.
+    """Optimise `learner` in place; give loss curve, dev curve, seconds and rate of this start.
 
-    A stage that was killed goes on from its last checkpoint in `work`.
+    A stage that was killed goes on from its last whole checkpoint in `work`, to the same weights
+    that an unbroken one reaches; one that was finished is read back.
     """
     every = max(1, settings.steps // _LOGS_A_STAGE)
     dev = DevCallback(measure, max(1, settings.steps // 4)) if measure else None
@@ -107,6 +113,9 @@ def run_stage(
         data_collator=collator,
         callbacks=[dev] if dev else None,
     )
+    done, checkpoint = _last_checkpoint(work)
+    if checkpoint:
+        say(f"  goes on from step {done} of {settings.steps}")
     trainer.remove_callback(PrinterCallback)
     if not sys.stderr.isatty():
         trainer.remove_callback(ProgressCallback)
@@ -116,15 +125,21 @@ def run_stage(
         warnings.filterwarnings("ignore", message=".*pin_memory.*")
         # Checkpoints are then ordered by step number, which is what we want.
         warnings.filterwarnings("ignore", message="mtime may not be reliable.*")
-        result = trainer.train(resume_from_checkpoint=_last_checkpoint(work))
+        result = trainer.train(resume_from_checkpoint=checkpoint)
+        if done == settings.steps:
+            # The trainer restores random states for a step to come only; the next stage needs them.
+            trainer._load_rng_state(checkpoint)
     learner.to("cpu")
-    history = [entry for entry in trainer.state.log_history if "loss" in entry]
+    seconds = result.metrics["train_runtime"]
+    history = trainer.state.log_history
     return {
-        "seconds": round(result.metrics["train_runtime"], 1),
-        "queries_per_second": round(result.metrics["train_samples_per_second"], 1),
-        "loss": [[entry["step"], round(entry["loss"], 4)] for entry in history],
+        "seconds": round(seconds, 1),
+        "queries_per_second": round(
+            (settings.steps - done) * settings.batch / max(seconds, 1e-3), 1
+        ),
+        "loss": [[entry["step"], round(entry["loss"], 4)] for entry in history if "loss" in entry],
         "temperature": round(1.0 / float(learner.scale.detach()), 4),
-        "dev": dev.curve if dev else [],
+        "dev": [entry for entry in history if any(key.startswith("dev_") for key in entry)],
     }
 
 
@@ -158,6 +173,18 @@ def _arguments(settings: StageSettings, work: Path, seed: int, every: int) -> Tr
     )
 
 
-def _last_checkpoint(work: Path) -> str | None:
-    found: str | None = get_last_checkpoint(str(work)) if work.is_dir() else None
-    return found
+def _last_checkpoint(work: Path) -> tuple[int, str | None]:
+    """The step and path of the last whole checkpoint; what was being written is removed."""
+    for path in sorted(work.glob("checkpoint-*"), key=_step, reverse=True):
+        try:
+            # The trainer writes this file last.
+            TrainerState.load_from_json(str(path / TRAINER_STATE_NAME))
+        except (OSError, ValueError, TypeError):
+            shutil.rmtree(path)
+            continue
+        return _step(path), str(path)
+    return 0, None
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
