@@ -11,7 +11,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
-from catalog.artefact import hash_file, write_manifest, writing
+from catalog.artefact import hash_file, write_manifest
 from training.corpus import Corpus, CorpusFiles
 from training.model import TwinEncoder
 from training.recipe import Recipe
@@ -52,7 +52,7 @@ def work_directory(out: Path, recipe: Recipe, inputs: dict[str, str]) -> Path:
 
 
 def write_checkpoint(
-    out: Path,
+    directory: Path,
     encoder: TwinEncoder,
     tokenizer: PreTrainedTokenizerFast,
     recipe: Recipe,
@@ -60,7 +60,7 @@ def write_checkpoint(
     reports: dict[str, dict[str, Any]],
     inputs: dict[str, str],
 ) -> None:
-    """Write the checkpoint artefact: network, tokenizer, reports, and who was trained on."""
+    """Fill `directory` with the artefact: network, tokenizer, reports, and who was trained on."""
     measured = [report["dev"][-1] for report in reports.values() if report.get("dev")]
     quality = {k: v for k, v in measured[-1].items() if k != "step"} if measured else {}
     summary = {
@@ -74,23 +74,23 @@ def write_checkpoint(
         "quality": quality,
         "stages": reports,
     }
-    with writing(out) as directory:
-        encoder.save(directory)
-        tokenizer.save_pretrained(directory)
-        _dump(directory / "train_queries.json", sorted(corpus.seen))
-        _dump(directory / "parity_texts.json", _parity_texts(recipe, corpus))
-        _dump(directory / "report.json", summary)
-        for name, report in reports.items():
-            (directory / "stages" / name).mkdir(parents=True)
-            _dump(directory / "stages" / name / "report.json", report)
-        write_manifest(
-            directory,
-            KIND,
-            parents=inputs,
-            config=recipe.record(),
-            quality=quality,
-            libraries=LIBRARIES,
-        )
+    encoder.save(directory)
+    tokenizer.backend_tokenizer.no_truncation()  # else the last text's limit would be saved
+    tokenizer.save_pretrained(directory)
+    _dump(directory / "train_queries.json", sorted(corpus.seen))
+    _dump(directory / "parity_texts.json", _parity_texts(recipe, corpus))
+    _dump(directory / "report.json", summary)
+    for name, report in reports.items():
+        (directory / "stages" / name).mkdir(parents=True)
+        _dump(directory / "stages" / name / "report.json", report)
+    write_manifest(
+        directory,
+        KIND,
+        parents=inputs,
+        config=recipe.record(),
+        quality=quality,
+        libraries=LIBRARIES,
+    )
 
 
 def _parity_texts(recipe: Recipe, corpus: Corpus) -> dict[str, list[str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from catalog.artefact import writing
 from catalog.issues import Issues
 from training.checkpoint import input_hashes, work_directory, write_checkpoint
 from training.corpus import CorpusFiles, read_corpus
@@ -22,10 +23,12 @@ def run_job(
 ) -> None:
     """Train by `recipe` on `files` and write the checkpoint to `out`.
 
+    What is killed or stopped leaves its work beside `out` and goes on when run again.
+
     Raises:
         CatalogError, JudgmentError: an input file cannot be used, or a held-out query leaks.
         TrainingError: no products, or a backbone that cannot be loaded.
-        BundleError: `out` is something other than an artefact; nothing is replaced.
+        BundleError: `out` is something other than an artefact; said before anything is trained.
 
     """
     if threads:
@@ -47,9 +50,11 @@ def run_job(
         f"{len(corpus.queries)} without grades"
     )
     inputs = input_hashes(files)
-    work = work_directory(out, recipe, inputs)
-    run = Run(recipe, corpus, work, say)
-    encoder = run.train()
-    write_checkpoint(out, encoder, run.tokenizer, recipe, corpus, run.reports, inputs)
+    out = out.absolute()
+    with writing(out) as directory:
+        work = work_directory(out, recipe, inputs)
+        run = Run(recipe, corpus, work, say)
+        encoder = run.train()
+        write_checkpoint(directory, encoder, run.tokenizer, recipe, corpus, run.reports, inputs)
     shutil.rmtree(work.parent, ignore_errors=True)
     say(f"wrote {out} after {time.monotonic() - began:.0f} s")

@@ -50,6 +50,8 @@ class Run:
         if recipe.pretrain.steps:
             self._pairs("pretrain", encoder, recipe.pretrain, seed=recipe.seed + 1)
         lists = graded_lists(self.corpus.train, recipe.instances)
+        if not lists and (recipe.supcon.steps or recipe.refine.steps):
+            self.say(f"supcon, refine: left out, {self._why_no_lists()}")
         if recipe.supcon.steps and lists:
             self._instances("supcon", encoder, recipe.supcon, lists, None)
         if recipe.refine.steps and lists:
@@ -99,6 +101,12 @@ class Run:
         if not settings.teacher_share or not self.corpus.queries:
             return []
         return teach(self.corpus.products, self.corpus.queries, settings.teacher_depth)
+
+    def _why_no_lists(self) -> str:
+        if not self.corpus.train:
+            return "there are no judged queries to train on"
+        count = len(self.corpus.train)
+        return f"none of {count} judged queries has products of two grades to tell apart"
 
     def _instances(
         self,
