@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -44,7 +45,7 @@ def train(
         str, typer.Option(help="Hub id or path of a pretrained encoder, instead of a fresh one.")
     ] = "",
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's seed.")] = None,
-    threads: Annotated[int, typer.Option(help="CPU threads; 0 takes all cores.")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 takes all cores.")] = 0,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Change a setting of the recipe: section.key=value."),
@@ -64,7 +65,7 @@ def train(
 
     changes = dict(_pair(text) for text in set_ or [])
     if base_model:
-        changes["network.base_model"] = base_model
+        changes["network.base_model"] = json.dumps(base_model, ensure_ascii=False)  # "5" is a text
     if seed is not None:
         changes["seed"] = str(seed)
     files = CorpusFiles(

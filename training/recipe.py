@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-from catalog.encoder_spec import POOLINGS
 from catalog.errors import TrainingError
 from training.losses.circle import CircleSettings
+from training.ranges import check_ranges
 
 RECIPES = Path(__file__).parent / "recipes"
 Settings = TypeVar("Settings")
@@ -135,14 +135,16 @@ def load_recipe(name_or_path: str, changes: Mapping[str, str] | None = None) -> 
             expected=f"a path ending in .toml, or one of {', '.join(recipe_names())}",
         )
     try:
-        body = tomllib.loads(path.read_text())
+        body = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TrainingError(f"the recipe cannot be read: {error.strerror}", where=path) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TrainingError(f"the recipe is not valid TOML: {error}", where=path) from error
     body.setdefault("name", path.stem)
     for key, text in (changes or {}).items():
         _set(body, key, text)
     recipe = _build(Recipe, body, str(path))
-    _check(recipe, str(path))
+    check_ranges(recipe, str(path))
     return recipe
 
 
@@ -150,6 +152,8 @@ def _set(body: dict[str, Any], key: str, text: str) -> None:
     *sections, last = key.split(".")
     for section in sections:
         body = body.setdefault(section, {})
+        if not isinstance(body, dict):
+            raise TrainingError(f"`{section}` is no section", where=f"--set {key}={text}")
     try:
         body[last] = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -183,29 +187,3 @@ def _typed(value: Any, expected: type, where: str) -> Any:
             "wrong type of value", where=where, expected=expected.__name__, found=repr(value)
         )
     return value
-
-
-def _check(recipe: Recipe, where: str) -> None:
-    network, text = recipe.network, recipe.text
-    stages = (recipe.bag, recipe.pretrain, recipe.supcon, recipe.refine)
-    for holds, what in (
-        (network.pooling in POOLINGS, f"network.pooling is one of {', '.join(POOLINGS)}"),
-        (network.layers >= 0, "network.layers >= 0"),
-        (network.width % max(1, network.heads) == 0, "network.width is divisible by heads"),
-        (1 <= network.dim <= network.width or network.base_model, "1 <= network.dim <= width"),
-        (text.max_query_tokens >= 2, "text.max_query_tokens >= 2"),
-        (text.max_item_tokens >= 2, "text.max_item_tokens >= 2"),
-        (0 <= recipe.dev_fraction < 1, "0 <= dev_fraction < 1"),
-        (all(s.steps >= 0 for s in stages), "steps >= 0"),
-        (all(s.batch >= 1 for s in stages), "batch >= 1"),
-        (all(s.temperature > 0 for s in stages), "temperature > 0"),
-        (all(s.learning_rate > 0 for s in stages), "learning_rate > 0"),
-        (recipe.instances.items >= 2, "instances.items >= 2"),
-    ):
-        if not holds:
-            raise TrainingError("a setting is out of range", where=where, expected=what)
-
-
-def with_seed(recipe: Recipe, seed: int) -> Recipe:
-    """The same recipe under another seed."""
-    return replace(recipe, seed=seed)

@@ -1,0 +1,74 @@
+"""Which values a recipe's settings may have, alone and together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from catalog.encoder_spec import POOLINGS
+from catalog.errors import TrainingError
+
+if TYPE_CHECKING:
+    from training.recipe import Recipe
+
+_ANY, _ABOVE_ZERO = 10**9, 1e-9
+# Setting, least and most value; whatever is above a billion is a slip, too.
+RANGES: tuple[tuple[str, float, float], ...] = (
+    ("seed", 0, 2**32 - 2),  # numpy's limit, and stage 0 takes the seed after it
+    ("dev_fraction", 0, 0.9),
+    ("network.layers", 0, _ANY),
+    ("network.width", 1, _ANY),
+    ("network.heads", 1, _ANY),
+    ("network.vocabulary", 4, _ANY),
+    ("network.dim", 1, _ANY),
+    ("network.dropout", 0, 0.9),
+    ("text.max_query_tokens", 2, _ANY),
+    ("text.max_item_tokens", 2, _ANY),
+    ("text.category_levels", 0, _ANY),
+    ("text.description_words", 0, _ANY),
+    *(
+        (f"{stage}.{key}", low, high)
+        for stage in ("bag", "pretrain", "supcon", "refine")
+        for key, low, high in (
+            ("steps", 0, _ANY),
+            ("batch", 1, _ANY),
+            ("learning_rate", _ABOVE_ZERO, _ANY),
+            ("warmup", 0, 1),
+            ("temperature", 0.01, 1),  # the learner keeps 1/τ between 1 and 100
+            ("clip", 0, _ANY),
+        )
+    ),
+    *(
+        (f"{stage}.{key}", low, high)
+        for stage in ("bag", "pretrain")
+        for key, low, high in (
+            ("rest_share", 0, 1),
+            ("teacher_share", 0, 1),
+            ("teacher_depth", 1, _ANY),
+        )
+    ),
+    ("instances.items", 2, _ANY),
+    ("instances.assumed", 0, _ANY),
+    ("mine.depth", 0, _ANY),
+    ("circle.gamma", _ABOVE_ZERO, _ANY),
+)
+
+
+def check_ranges(recipe: Recipe, where: str) -> None:
+    """Raise TrainingError when a setting is out of range, or does not fit another one."""
+    for key, low, high in RANGES:
+        value: Any = recipe
+        for part in key.split("."):
+            value = getattr(value, part)
+        if not low <= value <= high:  # NaN is in no range, too
+            bounds = f">= {low}" if high == _ANY else f"{low} to {high}"
+            raise TrainingError(
+                f"`{key}` is out of range", where=where, expected=bounds, found=str(value)
+            )
+    network = recipe.network
+    for holds, what in (
+        (network.pooling in POOLINGS, f"network.pooling is one of {', '.join(POOLINGS)}"),
+        (network.width % network.heads == 0, "network.width is divisible by network.heads"),
+        (network.dim <= network.width or network.base_model, "network.dim <= network.width"),
+    ):
+        if not holds:
+            raise TrainingError("settings do not fit each other", where=where, expected=what)
