@@ -13,6 +13,7 @@ from catalog.errors import TrainingError
 from catalog.template import TextTemplate
 from training.model import TwinEncoder, fresh_backbone, pretrained_backbone
 from training.recipe import NetworkSettings, Recipe, TextSettings
+from training.tokenizer import first_line
 
 
 def text_template(text: TextSettings) -> TextTemplate:
@@ -90,27 +91,47 @@ def pretrained_encoder(recipe: Recipe) -> TwinEncoder:
     """Two heads on a pretrained backbone; the vector length is at most the backbone's width.
 
     Raises:
-        TrainingError: the backbone cannot be loaded, or is no encoder.
+        TrainingError: the backbone cannot be loaded, is no encoder, or reads shorter texts only.
 
     """
     name = recipe.network.base_model
     try:
         backbone = pretrained_backbone(name)
         width = int(backbone.config.hidden_size)
-    except (OSError, ValueError, AttributeError) as error:
+    except Exception as error:  # the hub, torch and safetensors raise many kinds here
         raise TrainingError(
-            f"the pretrained backbone cannot be loaded: {str(error).splitlines()[0]}",
+            f"the pretrained backbone cannot be loaded: {first_line(error)}",
             where=name,
             expected="a Hugging Face encoder: a hub id or a directory with config.json and weights",
         ) from error
     encoder = TwinEncoder(backbone, _spec(recipe, min(recipe.network.dim, width), name))
     _freeze_pooler(encoder)
+    _try_longest_text(encoder, name)
     return encoder
 
 
 def trainable(encoder: TwinEncoder) -> int:
     """How many parameters training may move."""
     return sum(p.numel() for p in encoder.parameters() if p.requires_grad)
+
+
+def _try_longest_text(encoder: TwinEncoder, name: str) -> None:
+    longest = max(encoder.spec.max_query_tokens, encoder.spec.max_item_tokens)
+    config = encoder.backbone.config
+    positions = getattr(config, "max_position_embeddings", "unknown")
+    # Any token but the padding, which some backbones do not count.
+    ids = torch.full((1, longest), int(getattr(config, "pad_token_id", None) or 0) + 1)
+    try:
+        with torch.inference_mode():
+            encoder.pooled(ids, torch.ones_like(ids))
+    except Exception as error:  # every architecture fails in its own way
+        raise TrainingError(
+            f"the backbone cannot encode a text of {longest} tokens: {first_line(error)}",
+            where=name,
+            expected=f"an encoder with {longest} positions and some more",
+            found=f"max_position_embeddings {positions}",
+            hint="Lower text.max_item_tokens and text.max_query_tokens, or take another backbone.",
+        ) from error
 
 
 def _freeze_pooler(encoder: TwinEncoder) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+from catalog.errors import TrainingError
 
 SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]"}
 _INNER = "##"  # how WordPiece marks a piece inside a word
@@ -51,11 +54,37 @@ def _without_added(tokenizer: Tokenizer, pieces: Sequence[str]) -> Tokenizer:
 
 
 def pretrained_tokenizer(name_or_path: str) -> PreTrainedTokenizerFast:
-    """The fast tokenizer that belongs to a pretrained backbone; never runs remote code."""
-    tokenizer: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(
-        name_or_path, use_fast=True, trust_remote_code=False
-    )
+    """The fast tokenizer that belongs to a pretrained backbone; never runs remote code.
+
+    Raises:
+        TrainingError: there is none, or none that `tokenizer.json` can hold.
+
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            name_or_path, use_fast=True, trust_remote_code=False
+        )
+    except Exception as error:  # the hub and its file formats raise many kinds here
+        raise TrainingError(
+            f"the tokenizer of the pretrained backbone cannot be loaded: {first_line(error)}",
+            where=name_or_path,
+            expected="a Hugging Face encoder: a hub id or a directory with tokenizer.json",
+            hint="A hub id needs the network or a filled cache; a directory needs no network.",
+        ) from error
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise TrainingError(
+            "the pretrained backbone has no fast tokenizer",
+            where=name_or_path,
+            expected="one that tokenizer.json can hold",
+            found=type(tokenizer).__name__,
+        )
     return tokenizer
+
+
+def first_line(error: Exception) -> str:
+    """What a library's error says, short enough for one line of ours."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return textwrap.shorten(lines[0].rstrip("."), 160, placeholder="…")
 
 
 def token_ids(
