@@ -32,6 +32,23 @@ class Pair:
     product: int
 
 
+class EpochOrder:
+    """Places 0 … count − 1, each once an epoch, every epoch in another order."""
+
+    def __init__(self, count: int, seed: int) -> None:
+        self._count, self._seed = count, seed
+        self._orders: dict[int, list[int]] = {}  # of one epoch: what stands there is only a cache
+
+    def place(self, index: int) -> int:
+        """The place that is drawn at `index` ≥ 0."""
+        epoch, turn = divmod(index, self._count)
+        if epoch not in self._orders:
+            order = list(range(self._count))
+            Random(f"{self._seed}:epoch:{epoch}").shuffle(order)
+            self._orders = {epoch: order}
+        return self._orders[epoch][turn]
+
+
 class PairDataset(Dataset[Pair]):
     """Stage 0: `length` pairs; a fixed share of each batch has the lexical teacher's products."""
 
@@ -49,7 +66,7 @@ class PairDataset(Dataset[Pair]):
         self._sources, self._items, self._taught = sources, items, taught
         self._settings, self._length, self._seed = settings, length, seed
         self._prefix = query_prefix
-        self._orders: dict[int, list[int]] = {}
+        self._order = EpochOrder(len(sources), seed)
 
     def __len__(self) -> int:
         return self._length
@@ -60,17 +77,8 @@ class PairDataset(Dataset[Pair]):
             taught = self._taught[rng.randrange(len(self._taught))]
             product = int(rng.choices(taught.products, weights=taught.share.tolist())[0])
             return Pair(SpanPair(self._prefix + taught.query, self._items[product]), product)
-        product = self._shuffled(index)
+        product = self._order.place(index)  # a batch hardly ever holds one twice
         return Pair(self._sources[product].draw(rng, self._settings.rest_share), product)
-
-    def _shuffled(self, index: int) -> int:
-        """Every product once an epoch: a batch then hardly ever holds one twice."""
-        epoch, place = divmod(index, len(self._sources))
-        if epoch not in self._orders:
-            order = list(range(len(self._sources)))
-            Random(f"{self._seed}:epoch:{epoch}").shuffle(order)
-            self._orders = {epoch: order}
-        return self._orders[epoch][place]
 
 
 class InstanceDataset(Dataset[Instance]):
@@ -87,16 +95,15 @@ class InstanceDataset(Dataset[Instance]):
     ) -> None:
         self._graded, self._products, self._settings = graded, products, settings
         self._length, self._seed = length, seed
+        self._order = EpochOrder(len(graded), seed)
 
     def __len__(self) -> int:
         return self._length
 
     def __getitem__(self, index: int) -> Instance:
-        epoch, place = divmod(index, len(self._graded))
-        order = list(range(len(self._graded)))
-        Random(f"{self._seed}:epoch:{epoch}").shuffle(order)
         rng = Random(f"{self._seed}:{index}")
-        return draw_items(self._graded[order[place]], self._products, self._settings, rng)
+        graded = self._graded[self._order.place(index)]
+        return draw_items(graded, self._products, self._settings, rng)
 
 
 @dataclass(frozen=True)

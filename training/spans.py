@@ -25,8 +25,8 @@ class SpanSource:
     """Draws span pairs from a product.
 
     The words come from name, brand, category and attributes. The product's text is either whole,
-    which teaches that equal words matter, or lacks the span's words and shows another window of the
-    description, which teaches what those words mean.
+    which teaches that equal words matter, or lacks the span and shows another window of the
+    description, which teaches what its words mean. A word that stands twice is hidden once.
     """
 
     def __init__(self, product: Product, template: TextTemplate, whole: str) -> None:
