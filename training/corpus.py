@@ -65,7 +65,9 @@ def read_corpus(
     main = _judgments(files.qrels, position, files, issues)
     extra = _judgments(files.extra_qrels, position, files, issues)
     queries = [
-        normalise(query) for path in files.queries for query, _ in read_queries(path, issues=issues)
+        normalise(query)
+        for path in files.queries
+        for query, _ in read_queries(path, strict=files.strict, issues=issues)
     ]
     refuse_held_out([*main, *extra, *queries], files.held_out, issues)
     dev_queries: set[str] = set()

@@ -60,7 +60,8 @@ def check_ranges(recipe: Recipe, where: str) -> None:
         for part in key.split("."):
             value = getattr(value, part)
         if not low <= value <= high:  # NaN is in no range, too
-            bounds = f">= {low}" if high == _ANY else f"{low} to {high}"
+            least = "above 0" if low == _ABOVE_ZERO else f"at least {low}"
+            bounds = least if high == _ANY else f"{low} to {high}"
             raise TrainingError(
                 f"`{key}` is out of range", where=where, expected=bounds, found=str(value)
             )

@@ -58,7 +58,7 @@ class Run:
             mined = self._mine(encoder) if recipe.mine.depth else None
             lists = list(mined.lists) if mined else lists
             self._instances("refine", encoder, recipe.refine, lists, recipe.circle)
-        return encoder.eval()
+        return encoder.cpu().eval()
 
     def _start(self) -> TwinEncoder:
         """A pretrained encoder, or one that begins as a bag of subwords."""

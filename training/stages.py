@@ -129,7 +129,6 @@ def run_stage(
         if done == settings.steps:
             # The trainer restores random states for a step to come only; the next stage needs them.
             trainer._load_rng_state(checkpoint)
-    learner.to("cpu")
     seconds = result.metrics["train_runtime"]
     history = trainer.state.log_history
     return {

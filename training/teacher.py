@@ -35,16 +35,16 @@ def teach(products: Sequence[Product], queries: Sequence[str], depth: int) -> li
         normalise(" ".join((p.title, p.title, p.brand, *p.attributes.values(), p.description)))
         for p in products
     ]
+    words = bm25s.tokenize(texts, stemmer=stem, stopwords="en", show_progress=False)
+    if not any(words.ids):
+        return []
     retriever = bm25s.BM25(k1=1.2, b=0.75)
-    retriever.index(
-        bm25s.tokenize(texts, stemmer=stem, stopwords="en", show_progress=False),
-        show_progress=False,
-    )
-    words = bm25s.tokenize(
+    retriever.index(words, show_progress=False)
+    asked = bm25s.tokenize(
         list(queries), stemmer=stem, stopwords="en", return_ids=False, show_progress=False
     )
     taught = []
-    for query, tokens in zip(queries, words, strict=True):
+    for query, tokens in zip(queries, asked, strict=True):
         if not tokens:
             continue
         scores = retriever.get_scores(tokens)
