@@ -37,9 +37,9 @@ def mine(
     """Search every training query, judge its top `depth`, keep the hard ones beside the originals.
 
     Hard negatives have grade 0 and rank above depth/2; hard positives have grade 1 or 2 and rank
-    below it. A pair the judge cannot grade is left out, never taken for irrelevant. A query's hard
-    samples form an instance of their own; where they hold too few grades to teach an order, the
-    query's original items of the missing grades fill it up (our choice). The originals all stay:
+    below it; the middle one of an odd depth counts as above. A pair the judge cannot grade is left
+    out, never taken for irrelevant. A query's hard samples form an instance of their own, filled up
+    with the query's original items of the grades they lack (our choice). The originals all stay:
     without them stage 2 forgets.
 
     Args:

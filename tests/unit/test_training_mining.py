@@ -1,0 +1,159 @@
+"""Mining by the rule of arXiv:2602.17654: a hand-written example, and plain loops beside it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.instances import GradedList, graded_lists
+from training.judge import HumanJudge
+from training.mining import mine
+from training.recipe import InstanceSettings
+
+PLAIN = InstanceSettings(assumed=0)
+
+
+def ranking(*orders):
+    """Unit queries and items such that query n ranks the items as `orders[n]` says."""
+    count = len(orders[0])
+    queries = np.eye(len(orders), dtype=np.float32)
+    items = np.zeros((count, len(orders)), dtype=np.float32)
+    for query, order in enumerate(orders):
+        for rank, row in enumerate(order):
+            items[row, query] = (count - rank) / (10 * count)
+    return queries, items
+
+
+def mine_by_loops(queries, items, graded, judge, depth, settings):
+    """The rule, written a second time: (hard samples of each query, pairs judged)."""
+    depth = min(depth, len(items))
+    hard, judged = {}, 0
+    for query, vector in zip(graded, queries, strict=True):
+        scored = [(-float(np.float32(vector @ item)), row) for row, item in enumerate(items)]
+        hard[query] = {}
+        for rank, (_, row) in enumerate(sorted(scored)[:depth], start=1):
+            grade = judge.grade([(query, row)])[0]
+            if grade is None:
+                continue
+            judged += 1
+            upper = 2 * rank <= depth + 1  # the middle of an odd depth counts as above
+            if (grade == 0 and upper) or (grade > 0 and not upper):
+                hard[query][row] = grade
+    return hard, judged
+
+
+def test_the_rule_on_ten_products():
+    """Top 8, so ranks 1-4 are above the middle: a zero there is hard, a two or one below it is."""
+    queries, items = ranking([4, 1, 7, 0, 2, 9, 3, 5, 6, 8])
+    #   rank:                 1  2  3  4  5  6  7  8
+    graded = {"kettle": {4: 2, 1: 0, 0: 1, 2: 0, 9: 2, 3: 1, 6: 0, 8: 2}}
+    mined = mine(queries, items, graded, HumanJudge(graded), 8, PLAIN)
+    assert (mined.retrieved, mined.judged) == (8, 6), "7 and 5 have no grade; 6 and 8 rank lower"
+    assert (mined.hard_negatives, mined.hard_positives) == (1, 2)
+    assert mined.lists == (
+        GradedList("kettle", graded["kettle"]),
+        GradedList("kettle", {1: 0, 9: 2, 3: 1}),
+    )
+
+
+def test_hard_samples_of_one_grade_are_completed_by_the_querys_own_items():
+    queries, items = ranking([0, 1, 2, 3])
+    graded = {"kettle": {0: 0, 1: 0, 2: 0, 3: 0, 9: 2, 8: 1}}
+    items = np.vstack([items, np.zeros((6, 1), np.float32)])
+    mined = mine(queries, items, graded, HumanJudge(graded), 4, PLAIN)
+    assert mined.hard_negatives == 2
+    assert mined.lists[1:] == (GradedList("kettle", {9: 2, 8: 1, 0: 0, 1: 0}),)
+
+
+def test_hard_samples_without_another_grade_teach_no_order():
+    queries, items = ranking([0, 1, 2, 3])
+    graded = {"kettle": {0: 0, 1: 0}}
+    assert mine(queries, items, graded, HumanJudge(graded), 4, PLAIN).lists == ()
+    graded = {"kettle": {3: 2}}
+    assert mine(queries, items, graded, HumanJudge(graded), 4, PLAIN).lists == ()
+    with_assumed = mine(queries, items, graded, HumanJudge(graded), 4, InstanceSettings(assumed=2))
+    assert with_assumed.lists == (GradedList("kettle", {3: 2}),) * 2
+
+
+@pytest.mark.parametrize("depth", [1, 2, 5, 8, 11, 24, 25, 100])
+def test_mining_equals_plain_loops(depth):
+    rng = np.random.default_rng(depth)
+    queries, items = (rng.standard_normal((n, 8)).astype(np.float32) for n in (300, 25))
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    items /= np.linalg.norm(items, axis=1, keepdims=True)
+    graded = {
+        f"q{n}": {int(row): int(rng.integers(3)) for row in rng.permutation(25)[:12]}
+        for n in range(300)
+    }
+    judge = HumanJudge(graded)
+    mined = mine(queries, items, graded, judge, depth, PLAIN)
+    hard, judged = mine_by_loops(queries, items, graded, judge, depth, PLAIN)
+    assert mined.retrieved == 300 * min(depth, 25)
+    assert mined.judged == judged
+    found = [grade for grades in hard.values() for grade in grades.values()]
+    assert mined.hard_negatives == found.count(0)
+    assert mined.hard_positives == len(found) - found.count(0)
+
+    originals = graded_lists(graded, PLAIN)
+    assert list(mined.lists[: len(originals)]) == originals, "the originals all stay"
+    for one in mined.lists[len(originals) :]:
+        samples = hard.pop(one.query)
+        assert samples.items() <= one.grades.items()
+        added = one.grades.items() - samples.items()
+        assert added <= graded[one.query].items()
+        assert not {grade for _, grade in added} & set(samples.values())
+        assert set(one.grades.values()) == set(graded[one.query].values())
+    assert not any(samples and len(set(graded[q].values())) > 1 for q, samples in hard.items())
+
+
+def test_the_middle_of_an_odd_depth_counts_as_above():
+    queries, items = ranking([0, 1, 2, 3, 4])
+    graded = {"kettle": dict.fromkeys(range(5), 0)}
+    assert mine(queries, items, graded, HumanJudge(graded), 5, PLAIN).hard_negatives == 3
+    graded = {"kettle": dict.fromkeys(range(5), 2)}
+    assert mine(queries, items, graded, HumanJudge(graded), 5, PLAIN).hard_positives == 2
+
+
+def test_a_depth_beyond_the_catalogue_is_cut_to_it():
+    queries, items = ranking([2, 1, 0])
+    graded = {"kettle": {2: 0, 1: 1, 0: 2}}
+    mined = mine(queries, items, graded, HumanJudge(graded), 100, PLAIN)
+    assert mined == mine(queries, items, graded, HumanJudge(graded), 3, PLAIN)
+    assert (mined.retrieved, mined.hard_negatives, mined.hard_positives) == (3, 1, 1)
+
+
+def test_unjudged_pairs_are_left_out_even_when_they_rank_first():
+    class Silent:
+        def grade(self, pairs):
+            return [None for _ in pairs]
+
+    queries, items = ranking([0, 1, 2, 3])
+    graded = {"kettle": {0: 0, 3: 2}}
+    mined = mine(queries, items, graded, Silent(), 4, PLAIN)
+    assert (mined.retrieved, mined.judged) == (4, 0)
+    assert mined.lists == (GradedList("kettle", graded["kettle"]),)
+
+
+def test_a_judge_may_grade_pairs_that_nobody_judged_before():
+    class Generous:
+        def grade(self, pairs):
+            return [0 if row in (0, 3) else 2 for _, row in pairs]
+
+    queries, items = ranking([0, 1, 2, 3])
+    graded = {"kettle": {1: 2, 5: 0}}
+    mined = mine(queries, items, graded, Generous(), 4, PLAIN)
+    assert mined.lists[1:] == (GradedList("kettle", {0: 0, 2: 2}),)
+
+
+def test_equal_scores_rank_by_position():
+    queries = np.ones((1, 1), np.float32)
+    items = np.ones((6, 1), np.float32)
+    graded = {"kettle": {0: 2, 1: 0, 2: 0, 3: 1, 4: 0, 5: 2}}
+    mined = mine(queries, items, graded, HumanJudge(graded), 4, PLAIN)
+    assert mined.lists[1:] == (GradedList("kettle", {0: 2, 5: 2, 1: 0, 3: 1}),)
+
+
+def test_human_judgments_know_nothing_else():
+    judge = HumanJudge({"kettle": {3: 2, 4: 0}})
+    pairs = [("kettle", 4), ("kettle", 5), ("spade", 3), ("kettle", 3)]
+    assert judge.grade(pairs) == [0, None, None, 2]
