@@ -20,12 +20,12 @@ _SCALE_BOUNDS = (1.0, 100.0)
 
 
 class Learner(nn.Module):
-    """An encoder with a learnable temperature τ, stored as log(1/τ)."""
+    """An encoder with a temperature τ, stored as log(1/τ) and learned unless `learn` is False."""
 
-    def __init__(self, encoder: TwinEncoder, temperature: float) -> None:
+    def __init__(self, encoder: TwinEncoder, temperature: float, *, learn: bool = True) -> None:
         super().__init__()
         self.encoder = encoder
-        self.log_scale = nn.Parameter(torch.tensor(math.log(1.0 / temperature)))
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1.0 / temperature)), learn)
 
     @property
     def scale(self) -> Tensor:
@@ -54,12 +54,15 @@ class InstanceLearner(Learner):
     """Stages 1 and 2: graded items of each query; SupCon without `settings`, circle with them."""
 
     def __init__(
-        self, encoder: TwinEncoder, temperature: float, settings: CircleSettings | None
+        self,
+        encoder: TwinEncoder,
+        temperature: float,
+        settings: CircleSettings | None,
+        *,
+        learn: bool = True,
     ) -> None:
-        super().__init__(encoder, temperature)
+        super().__init__(encoder, temperature, learn=learn and settings is None)
         self.settings = settings
-        if settings is not None:
-            self.log_scale.requires_grad_(False)
 
     def forward(
         self,

@@ -54,6 +54,7 @@ class StageSettings:
     learning_rate: float = 1e-3
     warmup: float = 0.05
     temperature: float = 0.05
+    learn_temperature: bool = True
     bf16: bool = False
     clip: float = 1.0
 

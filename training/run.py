@@ -93,7 +93,7 @@ class Run:
             seed=seed,
             query_prefix=template.query_prefix,
         )
-        learner = PairLearner(encoder, settings.temperature)
+        learner = PairLearner(encoder, settings.temperature, learn=settings.learn_temperature)
         collator = PairCollator(self.tokenizer, self.recipe.text)
         self._stage(name, learner, dataset, collator, settings, seed)
 
@@ -123,7 +123,9 @@ class Run:
             length=settings.steps * settings.batch,
             seed=self.recipe.seed,
         )
-        learner = InstanceLearner(encoder, settings.temperature, circle)
+        learner = InstanceLearner(
+            encoder, settings.temperature, circle, learn=settings.learn_temperature
+        )
         collator = InstanceCollator(self.tokenizer, self.recipe.text, self.corpus.items)
         self._stage(name, learner, dataset, collator, settings, self.recipe.seed)
         self.reports[name]["instances"] = len(lists)
