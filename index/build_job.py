@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,9 @@ class BuildJob:
     def run(self) -> str:
         """Build the version. Raises what reading, embedding and calibrating raise."""
         self._check()
-        encoder = EncoderBundle.load(self.encoder, precision=self._precision())
+        encoder = EncoderBundle.load(
+            self.encoder, precision=self._precision(), threads=os.cpu_count() or 1
+        )
         qrels, notes = self._judgments()
         issues = Issues()
         repeats: list[str] = []

@@ -32,7 +32,7 @@ _SHOWN = 5
 def demo(
     out: Annotated[Path, typer.Option(help="Where all of it goes.")] = Path("artifacts/demo"),
     products: Annotated[int, typer.Option(help="Size of the made-up shop.", min=200)] = 10_000,
-    seed: Annotated[int, typer.Option(help="Another seed, another shop.")] = 1,
+    seed: Annotated[int, typer.Option(help="Another seed, another shop.")] = 7,
     port: Annotated[int, typer.Option(help="Port to serve on.", min=1, max=65_535)] = 8080,
     serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve at the end.")] = True,
     fresh: Annotated[bool, typer.Option("--fresh", help="Do every step again.")] = False,
