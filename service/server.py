@@ -124,6 +124,10 @@ class _Workers(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """One look at the workers."""
+        for process in self.processes:
+            # The worker has its own end of the pipe. While ours is open too, a worker that dies in
+            # the middle of a ping is waited for as long as the whole health check may take.
+            process.child_conn.close()
         before = {process.pid: process for process in self.processes}
         super().keep_subprocess_alive()
         for pid, process in before.items():

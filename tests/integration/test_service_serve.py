@@ -155,9 +155,13 @@ def test_two_workers_count_together(served_index: Path) -> None:
     assert "Traceback" not in out + err
 
 
-def test_worker_that_dies_is_replaced(served_index: Path) -> None:
+@pytest.mark.parametrize("frozen", [False, True])
+def test_worker_that_dies_is_replaced(served_index: Path, frozen: bool) -> None:
     with serving("--index", str(served_index), "--workers", "2") as (url, process):
         (victim, *_) = children(process.pid)
+        if frozen:
+            os.kill(victim, signal.SIGSTOP)
+            time.sleep(1)  # the supervisor now waits for its answer to a ping
         os.kill(victim, signal.SIGKILL)
         deadline = time.monotonic() + 20
         while victim in children(process.pid) or len(children(process.pid)) < 2:
