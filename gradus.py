@@ -85,6 +85,15 @@ def main() -> None:
             err=True,
         )
         sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        typer.secho(
+            f"gradus: {where}{error.strerror or error}. Check the path, its permissions and the "
+            "space on the disk.",
+            fg=typer.colors.RED,
+            err=True,
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         typer.secho("gradus: stopped", err=True)
         sys.exit(130)

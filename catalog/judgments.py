@@ -16,6 +16,7 @@ from catalog.text import normalise
 from catalog.values import FieldError, text
 
 _HINT = "A judgment file names its columns: query, product_id and one of esci, grade, label."
+MAX_QUERY = 2000  # characters; no search takes a longer one
 
 
 def read_judgments(
@@ -37,8 +38,8 @@ def read_judgments(
     and optionally `source`. A file with `query_id` in place of `query` (label.csv of WANDS) is
     joined with query.csv beside it. `where` keeps only rows whose columns hold these values
     (`{"split": "train", "product_locale": "us"}` for the published ESCI). Kinds of issues:
-    `broken line`, `empty query`, `empty id`, `unknown grade`, `unknown product` (not in
-    `known_products`), `unknown query` (no such query_id), and for a pair of normalised query and
+    `broken line`, `empty query`, `long query`, `empty id`, `unknown grade`,
+    `unknown product` (not in `known_products`), `unknown query` (no such query_id), and for a pair of normalised query and
     product judged before: `repeated judgment`, or `contradicting judgment` if the grades differ
     (the first stays). With `strict` the first issue raises. One hash a pair is held in memory.
 
@@ -116,6 +117,9 @@ def _judgment(
         query = queries[query_id]
     if not normalise(query):
         report.skip("empty query", line, "the query is empty")
+        return None
+    if len(query) > MAX_QUERY:
+        report.skip("long query", line, f"the query has {len(query)} of {MAX_QUERY} characters")
         return None
     if not product_id:
         report.skip("empty id", line, "the product id is empty")

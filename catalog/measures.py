@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from catalog.errors import GradusError
 from catalog.model import Grade, Judgment
+from catalog.text import normalise
 
 Floats = NDArray[np.float64]
 Qrels = Mapping[str, Mapping[str, int]]
@@ -52,10 +53,15 @@ class Interval:
 
 
 def qrels_of(judgments: Iterable[Judgment]) -> dict[str, dict[str, int]]:
-    """Judgments as query → product id → grade, queries in the order of their first judgment."""
+    """Judgments as query → product id → grade, queries in the order of their first judgment.
+
+    Spellings that normalise alike are one query, under the first of them.
+    """
     qrels: dict[str, dict[str, int]] = {}
+    spelt: dict[str, str] = {}
     for judgment in judgments:
-        qrels.setdefault(judgment.query, {})[judgment.product_id] = int(judgment.grade)
+        query = spelt.setdefault(normalise(judgment.query), judgment.query)
+        qrels.setdefault(query, {})[judgment.product_id] = int(judgment.grade)
     return qrels
 
 

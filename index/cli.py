@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from catalog.errors import GradusError
+
 index_app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -117,7 +119,9 @@ def verify(index: Anything) -> None:
 @evaluate_app.command()
 def evaluate(
     index: Anything,
-    qrels: Annotated[Path, typer.Option(help="Judgments: TSV of query, product_id, esci|grade.")],
+    qrels: Annotated[
+        Path, typer.Option(help="Judgments: TSV of query, product_id, esci|grade|label.")
+    ],
     out: Annotated[Path | None, typer.Option(help="Also write the figures as JSON here.")] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first broken line instead of skipping it.")
@@ -127,9 +131,10 @@ def evaluate(
     from index.evaluate import evaluate_index
     from index.report import evaluation_table
 
+    if out is not None:
+        _check_file(out)
     report, notes = evaluate_index(index, qrels, strict=strict)
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(report, indent=2) + "\n")
     for note in notes:
         typer.echo(note, err=True)
@@ -166,3 +171,10 @@ def search(
     ).validated()
     result = Engine.open(index).search(request)
     typer.echo(answer_json(result) if as_json else answer_table(result))
+
+
+def _check_file(path: Path) -> None:
+    """Refuse a target that cannot be written before minutes of measuring, not after."""
+    if path.is_dir():
+        raise GradusError("this is a directory", where=path, expected="the path of a file to write")
+    path.parent.mkdir(parents=True, exist_ok=True)

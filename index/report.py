@@ -14,6 +14,7 @@ from index.versions import Version
 METRICS = tuple(
     f"{measure}@{depth}" for measure in ("ndcg", "recall", "precision") for depth in (10, 50, 100)
 )
+_DIFFERENCES = ("ndcg@10", "recall@100")
 
 
 def evaluation_table(report: Mapping[str, Any]) -> str:
@@ -31,7 +32,7 @@ def evaluation_table(report: Mapping[str, Any]) -> str:
         lines.append(f"{metric:<14}" + "".join(f"{cell:>24}" for cell in cells))
     lines += ["", "difference to lexical, query by query"]
     for mode, of_mode in report["difference_to_lexical"].items():
-        lines += [f"  {mode:<12}{m:<13}{_interval(of_mode[m], '+')}" for m in METRICS[:1]]
+        lines += [f"  {mode:<12}{m:<13}{_interval(of_mode[m], '+')}" for m in _DIFFERENCES]
     if "tiers" in report:
         lines += ["", *_pair_lines(report)]
     silent = report["nonsense"]["no_confident_match"]

@@ -36,7 +36,7 @@ def train(
     ] = None,
     held_out: Annotated[
         list[Path] | None,
-        typer.Option(help="Judgments whose queries must not be trained on: checked, not read."),
+        typer.Option(help="Judgments whose queries must not be trained on; a leak is refused."),
     ] = None,
     layout: Annotated[
         str | None, typer.Option(help="Layout of the product files: a name or a TOML file.")

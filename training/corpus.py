@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.errors import JudgmentError, TrainingError
-from catalog.issues import Issues
+from catalog.errors import CatalogError, JudgmentError, TrainingError
+from catalog.issues import Issue, Issues
 from catalog.model import Judgment, Product
 from catalog.readers import read_judgments, read_products, read_queries
 from catalog.split import query_hash, split_queries
@@ -106,10 +106,20 @@ def _products(files: CorpusFiles, issues: Issues) -> list[Product]:
     found: dict[str, Product] = {}
     for path in files.products:
         for product in read_products(path, files.layout, strict=files.strict, issues=issues):
-            found.setdefault(product.id, product)
+            if product.id in found:
+                _refuse_repeat(product, path, files, issues)
+            else:
+                found[product.id] = product
     if not found:
         raise TrainingError("there are no products to train on", expected="--products FILE")
     return list(found.values())
+
+
+def _refuse_repeat(product: Product, path: Path, files: CorpusFiles, issues: Issues) -> None:
+    what = f"the id {product.id!r} was in an earlier product file; kept: the first"
+    if files.strict:
+        raise CatalogError(what, where=path)
+    issues.add(Issue("duplicate id", str(path), what))
 
 
 def _judgments(

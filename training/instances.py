@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from training.recipe import InstanceSettings
@@ -11,10 +11,14 @@ from training.recipe import InstanceSettings
 
 @dataclass(frozen=True)
 class GradedList:
-    """A query and product position → grade: all that instances of it are drawn from."""
+    """A query and product position → grade: all that instances of it are drawn from.
+
+    `known` are further products with a judgment, never to be drawn as assumed irrelevant.
+    """
 
     query: str
     grades: Mapping[int, int]
+    known: frozenset[int] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ def draw_items(
         rng.shuffle(rows)
     chosen = _taking_turns(by_grade, settings.items)
     drawn = dict.fromkeys(rng.randrange(products) for _ in range(settings.assumed))
-    chosen += [(row, 0) for row in drawn if row not in graded.grades]
+    judged = graded.known.union(graded.grades)
+    chosen += [(row, 0) for row in drawn if row not in judged]
     return Instance(
         graded.query, tuple(row for row, _ in chosen), tuple(grade for _, grade in chosen)
     )

@@ -33,6 +33,7 @@ def mine(
     judge: Judge,
     depth: int,
     settings: InstanceSettings,
+    rows: NDArray[np.int64] | None = None,
 ) -> Mined:
     """Search every training query, judge its top `depth`, keep the hard ones beside the originals.
 
@@ -49,14 +50,16 @@ def mine(
         judge: who grades the retrieved pairs.
         depth: how many products to retrieve for a query; cut to the catalogue.
         settings: what counts as an instance with a signal.
+        rows: (products,) which product each item is; by default its own position.
 
     """
     depth = min(depth, len(items))
     names = list(graded)
     hard_lists: list[GradedList] = []
     judged = negatives = positives = 0
-    for place, row in enumerate(_search(queries, items, depth)):
+    for place, found in enumerate(_search(queries, items, depth)):
         query = names[place]
+        row = found if rows is None else rows[found]
         grades = judge.grade([(query, int(product)) for product in row])
         hard = _hard(row, grades)
         judged += sum(grade is not None for grade in grades)
@@ -64,7 +67,7 @@ def mine(
         positives += sum(grade > 0 for grade in hard.values())
         completed = _completed(hard, graded[query])
         if hard and has_signal(completed, settings):
-            hard_lists.append(GradedList(query, completed))
+            hard_lists.append(GradedList(query, completed, frozenset(graded[query])))
     return Mined(
         lists=(*graded_lists(graded, settings), *hard_lists),
         retrieved=len(names) * depth,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from transformers import PreTrainedTokenizerFast, set_seed
 
 from catalog.text import normalise
@@ -164,14 +165,18 @@ class Run:
     def _mine(self, encoder: TwinEncoder) -> Mined:
         began = time.monotonic()
         graded, prefix = self.corpus.train, self.recipe.text.query_prefix
-        texts = [prefix + query for query in graded]
+        queries = [prefix + query for query in graded]
+        # The unique training items, as in the paper: most others no judge could grade.
+        rows = sorted({row for grades in graded.values() for row in grades})
+        items = [self.corpus.items[row] for row in rows]
         mined = mine(
-            embed_texts(encoder, self.tokenizer, texts, "query"),
-            embed_texts(encoder, self.tokenizer, self.corpus.items, "item"),
+            embed_texts(encoder, self.tokenizer, queries, "query"),
+            embed_texts(encoder, self.tokenizer, items, "item"),
             graded,
             HumanJudge(graded),
             self.recipe.mine.depth,
             self.recipe.instances,
+            np.array(rows),
         )
         self.reports["mine"] = {
             "seconds": round(time.monotonic() - began, 1),

@@ -144,7 +144,7 @@ def run_stage(
 
 def _arguments(settings: StageSettings, work: Path, seed: int, every: int) -> TrainingArguments:
     cuda = torch.cuda.is_available()
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(work),
         max_steps=settings.steps,
         per_device_train_batch_size=settings.batch,
@@ -170,6 +170,10 @@ def _arguments(settings: StageSettings, work: Path, seed: int, every: int) -> Tr
         disable_tqdm=not sys.stderr.isatty(),
         log_level=os.environ.get("TRANSFORMERS_VERBOSITY", "warning"),
     )
+    # Several visible GPUs would be fed by DataParallel, which cuts a batch in pieces: instances
+    # point into the whole batch's items, and in-batch contrast lives from its size.
+    arguments._n_gpu = min(1, arguments.n_gpu)
+    return arguments
 
 
 def _last_checkpoint(work: Path) -> tuple[int, str | None]:

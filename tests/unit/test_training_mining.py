@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import pytest
 
-from training.instances import GradedList, graded_lists
+from training.instances import GradedList, draw_items, graded_lists
 from training.judge import HumanJudge
 from training.mining import mine
 from training.recipe import InstanceSettings
@@ -157,3 +159,19 @@ def test_human_judgments_know_nothing_else():
     judge = HumanJudge({"kettle": {3: 2, 4: 0}})
     pairs = [("kettle", 4), ("kettle", 5), ("spade", 3), ("kettle", 3)]
     assert judge.grade(pairs) == [0, None, None, 2]
+
+
+def test_a_mined_list_never_draws_a_judged_product_as_assumed_irrelevant():
+    graded = GradedList("kettle", {0: 0, 1: 2}, known=frozenset(range(8)))
+    settings = InstanceSettings(items=2, assumed=6)
+    for seed in range(50):
+        instance = draw_items(graded, 10, settings, Random(seed))
+        assert set(instance.products) - {0, 1} <= {8, 9}
+
+
+def test_rows_name_the_products_that_the_items_are_of():
+    queries, items = np.eye(2, dtype=np.float32)[:1], np.eye(2, dtype=np.float32)
+    graded = {"kettle": {70: 0, 90: 2}}
+    rows = np.array([70, 90])
+    mined = mine(queries, items, graded, HumanJudge(graded), 2, PLAIN, rows)
+    assert (mined.judged, mined.hard_negatives, mined.hard_positives) == (2, 1, 1)
