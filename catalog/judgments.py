@@ -39,8 +39,8 @@ def read_judgments(
     joined with query.csv beside it. `where` keeps only rows whose columns hold these values
     (`{"split": "train", "product_locale": "us"}` for the published ESCI). Kinds of issues:
     `broken line`, `empty query`, `long query`, `empty id`, `unknown grade`,
-    `unknown product` (not in `known_products`), `unknown query` (no such query_id), and for a pair of normalised query and
-    product judged before: `repeated judgment`, or `contradicting judgment` if the grades differ
+    `unknown product` (not in `known_products`), `unknown query` (no such query_id), and for a
+    pair of normalised query and product judged before: `repeated judgment`, or `contradicting judgment` if the grades differ
     (the first stays). With `strict` the first issue raises. One hash a pair is held in memory.
 
     Raises:

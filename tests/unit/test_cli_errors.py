@@ -29,7 +29,7 @@ def a_file(tmp_path):
         ("demo-data", "--products", "60", "--out", "{file}/shop"),
         ("search", "tea", "--index", "{file}"),
         ("evaluate", "--index", "{file}", "--qrels", "{file}", "--out", "{dir}"),
-        ("index", "verify", "{dir}"),
+        ("index", "verify", "--index", "{dir}"),
     ],
 )
 def test_a_path_that_cannot_be_used_is_one_line(command, a_file, tmp_path):
