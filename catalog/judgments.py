@@ -41,7 +41,8 @@ def read_judgments(
     `broken line`, `empty query`, `long query`, `empty id`, `unknown grade`,
     `unknown product` (not in `known_products`), `unknown query` (no such query_id), and for a
     pair of normalised query and product judged before: `repeated judgment`, or
-    `contradicting judgment` if the grades differ (the first stays). With `strict` the first issue raises. One hash a pair is held in memory.
+    `contradicting judgment` if the grades differ (the first stays). With `strict` the first issue
+    raises. One hash a pair is held in memory.
 
     Raises:
         JudgmentError: the file cannot be read at all, lacks a needed column or gives no judgment;
