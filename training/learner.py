@@ -37,6 +37,15 @@ class Learner(nn.Module):
         """1/τ, bounded."""
         return self.log_scale.exp().clamp(*_SCALE_BOUNDS)
 
+    def sides(
+        self, query_ids: Tensor, query_mask: Tensor, item_ids: Tensor, item_mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Query vectors (n, dim) and item vectors (m, dim) of a batch, rows L2 = 1."""
+        return (
+            self.encoder.embed(query_ids, query_mask, "query"),
+            self.encoder.embed(item_ids, item_mask, "item"),
+        )
+
 
 class PairLearner(Learner):
     """Stage 0: in-batch contrast of pairs."""
@@ -50,8 +59,7 @@ class PairLearner(Learner):
         products: Tensor,
     ) -> dict[str, Tensor]:
         """The loss of a batch of pairs."""
-        queries = self.encoder.embed(query_ids, query_mask, "query")
-        items = self.encoder.embed(item_ids, item_mask, "item")
+        queries, items = self.sides(query_ids, query_mask, item_ids, item_mask)
         with full_precision(queries):
             return {"loss": info_nce(queries, items, products, self.scale)}
 
@@ -81,8 +89,7 @@ class InstanceLearner(Learner):
         present: Tensor,
     ) -> dict[str, Tensor]:
         """The loss of a batch of instances."""
-        queries = self.encoder.embed(query_ids, query_mask, "query")
-        items = self.encoder.embed(item_ids, item_mask, "item")
+        queries, items = self.sides(query_ids, query_mask, item_ids, item_mask)
         with full_precision(queries):
             scores = (queries @ items.T).gather(1, places)
             if self.settings is None:
