@@ -6,7 +6,7 @@ The version is written beside its place and renamed when whole, so a killed buil
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ LIBRARIES = ("gradus", "numpy", "hnswlib", "PyStemmer", "onnxruntime", "tokenize
 _CHUNK = 8192  # products embedded between two writes
 _PROBES = 200  # queries that measure the recall of the graph
 
-Calibrate = Callable[[IndexBundle, Encoder], tuple[Calibration, dict[str, Any]]]
+Fit = Callable[[IndexBundle, Encoder], tuple[Calibration, dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,21 @@ class BuildSettings:
 
 
 @dataclass(frozen=True)
+class CalibrationPlan:
+    """How to calibrate, settled before the long work: `fit` gets the finished arms.
+
+    `probes` are queries that measure the recall of the graph, besides words of titles.
+    """
+
+    fit: Fit
+    probes: Sequence[str] = ()
+
+
+# Gets the products as read and the encoder; raises what would otherwise fail after embedding.
+Calibrate = Callable[[ProductStore, Encoder], CalibrationPlan]
+
+
+@dataclass(frozen=True)
 class Built:
     """What a build made: the version directory and what was measured on the way."""
 
@@ -53,9 +68,9 @@ class Built:
     quality: Mapping[str, Any]
 
 
-def as_shipped(_bundle: IndexBundle, _encoder: Encoder) -> tuple[Calibration, dict[str, Any]]:
+def as_shipped(_store: ProductStore, _encoder: Encoder) -> CalibrationPlan:
     """Calibrate with the shipped numbers, for a catalogue without judgments."""
-    return default_calibration(), {}
+    return CalibrationPlan(lambda _bundle, _same_encoder: (default_calibration(), {}))
 
 
 def build_index(
@@ -65,7 +80,6 @@ def build_index(
     *,
     settings: BuildSettings | None = None,
     calibrate: Calibrate = as_shipped,
-    probes: Iterable[str] = (),
     encoder_dir: Path | None = None,
     parents: Mapping[str, str] | None = None,
     duplicates: Callable[[Product], None] = lambda _product: None,
@@ -73,31 +87,31 @@ def build_index(
 ) -> Built:
     """Build a version under `root` and make it live.
 
-    `products` is read once, as a stream; of two with one id the first is kept. `calibrate` gets
-    the finished arms. `probes` are queries that measure the recall of the graph, besides words of
-    titles. The serving files of `encoder_dir` are copied into the index; without it, whoever opens
-    the index brings the encoder along. `parents` are fingerprints of what went in. `duplicates`
-    hears of every product whose id was there already.
+    `products` is read once, as a stream; of two with one id the first is kept. `calibrate` makes
+    its plan before the products are embedded. The serving files of `encoder_dir` are copied into
+    the index; without it, whoever opens the index brings the encoder along. `parents` are
+    fingerprints of what went in. `duplicates` hears of every product whose id was there already.
 
     Raises:
         CatalogError: there is no product.
         BundleError: `encoder_dir` is damaged, or the encoder gives vectors that are not finite.
-        JudgmentError: from `calibrate`.
+        JudgmentError, EncoderMismatch: from `calibrate`.
 
     """
     settings = settings or BuildSettings()
     version = new_version(root)
     with writing(version) as directory:
         store = _read_products(products, directory, settings.lexical, duplicates)
+        plan = calibrate(store, encoder)
         lexical = LexicalIndex.load(directory / LEXICAL_DIR)
         dense = _embed(store, encoder, directory, settings.dense)
-        vectors = encoder.encode_queries(list(_probe_texts(store, probes)))
+        vectors = encoder.encode_queries(list(_probe_texts(store, plan.probes)))
         dense, recall = settle_ef(dense, vectors, settings.candidates)
         dense.save(directory)
         bundle = IndexBundle.unpublished(
             directory, store, lexical, dense, settings.candidates, encoder.fingerprint
         )
-        calibration, fitted = calibrate(bundle, encoder)
+        calibration, fitted = plan.fit(bundle, encoder)
         calibration.save(directory)
         quality = {
             "products": len(store),

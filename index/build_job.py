@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -13,9 +13,17 @@ from catalog.errors import BundleError, CatalogError, JudgmentError
 from catalog.measures import qrels_of
 from catalog.model import Product
 from catalog.readers import Issues, read_judgments, read_products
-from export.bundle import EncoderBundle, Precision
-from index.build import BuildSettings, Built, Calibrate, as_shipped, build_index
-from index.calibrate import FitOnJudgments, Qrels, TakeFrom
+from export.bundle import Encoder, EncoderBundle, Precision
+from index.build import (
+    BuildSettings,
+    Built,
+    Calibrate,
+    CalibrationPlan,
+    as_shipped,
+    build_index,
+)
+from index.calibrate import FitOnJudgments, TakeFrom
+from index.store import ProductStore
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ class BuildJob:
         encoder = EncoderBundle.load(
             self.encoder, precision=self._precision(), threads=os.cpu_count() or 1
         )
-        qrels, notes = self._judgments()
+        notes: list[str] = []
         issues = Issues()
         repeats: list[str] = []
         built = build_index(
@@ -48,8 +56,7 @@ class BuildJob:
             encoder,
             self.root,
             settings=self.settings,
-            calibrate=self._calibrate(encoder, qrels),
-            probes=qrels,
+            calibrate=self._calibrate(encoder.train_queries, notes),
             encoder_dir=self.encoder,
             parents=self._parents(),
             duplicates=lambda product: repeats.append(self._repeat(product)),
@@ -68,6 +75,8 @@ class BuildJob:
                 "--qrels and --calibration exclude each other",
                 hint="Fit a calibration on judgments, or take the one of another index.",
             )
+        if self.qrels is not None:
+            read_judgments(self.qrels)  # a path that cannot be read is refused at the call
         if len(self.layouts) not in {0, 1, len(self.products)}:
             raise CatalogError(
                 "layouts and product files do not pair up",
@@ -101,23 +110,25 @@ class BuildJob:
             )
         return product.id
 
-    def _judgments(self) -> tuple[Qrels, list[str]]:
-        if self.qrels is None:
-            return {}, []
-        issues = Issues()
-        qrels = qrels_of(read_judgments(self.qrels, strict=self.strict, issues=issues))
-        return qrels, [f"judgments: {issues.summary()}"]
-
-    def _calibrate(self, encoder: EncoderBundle, qrels: Qrels) -> Calibrate:
+    def _calibrate(self, trained: Collection[str], notes: list[str]) -> Calibrate:
         if self.calibration is not None:
             return TakeFrom(self.calibration)
-        if self.qrels is None:
+        path = self.qrels
+        if path is None:
             return as_shipped
-        fit = FitOnJudgments(
-            qrels, encoder.train_queries, self.allow_in_sample, self.strict, str(self.qrels)
-        )
-        fit.check_overlap()  # before the long work, not after it
-        return fit
+
+        def judged(store: ProductStore, encoder: Encoder) -> CalibrationPlan:
+            issues = Issues()
+            judgments = read_judgments(
+                path, known_products=frozenset(store.ids), strict=self.strict, issues=issues
+            )
+            qrels = qrels_of(judgments)
+            notes.append(f"judgments: {issues.summary()}")
+            return FitOnJudgments(qrels, trained, self.allow_in_sample, where=str(path))(
+                store, encoder
+            )
+
+        return judged
 
     def _parents(self) -> dict[str, str]:
         files = {f"products {path.name}": path for path in self.products}
@@ -137,10 +148,7 @@ def _hash(path: Path) -> str:
 
 def _summary(built: Built, live: bool) -> list[str]:
     hnsw, calibration = built.quality["hnsw"], built.quality["calibration"]
-    left_out = calibration.get("left_out", 0)
-    notes = [f"judgments: {left_out:,} left out, their products are not here"] if left_out else []
     return [
-        *notes,
         f"{built.quality['products']:,} products indexed; graph finds "
         f"{hnsw['recall_10']:.4f} of the exact top 10 at ef {hnsw['ef']} "
         f"({hnsw['queries']} queries)",

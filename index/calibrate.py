@@ -14,12 +14,14 @@ from catalog.errors import EncoderMismatch, JudgmentError
 from catalog.split import query_hash
 from export.bundle import Encoder
 from index.alpha import AlphaFit, fit_alpha
+from index.build import CalibrationPlan
 from index.bundle import IndexBundle
 from index.calibration import Calibration, Mode, ModeCalibration, Part, Source
 from index.engine import Engine
 from index.link_fit import fit_link
 from index.nonsense import nonsense_queries
 from index.pairs import Pairs, collect_pairs
+from index.store import ProductStore
 from index.thresholds import balanced
 
 Qrels = Mapping[str, Mapping[str, int]]
@@ -39,38 +41,27 @@ class FitOnJudgments:
     `train_queries` are hashes of the queries that trained the encoder; judging an encoder by what
     it was taught makes it look surer than it is, so an overlap is refused unless `allow_in_sample`,
     which marks the result. Judgments of products that the index does not hold are left out and
-    counted, or refused when `strict`.
+    counted.
     """
 
     qrels: Qrels
     train_queries: Collection[str] = frozenset()
     allow_in_sample: bool = False
-    strict: bool = False
     where: str = ""
 
-    def __call__(self, bundle: IndexBundle, encoder: Encoder) -> tuple[Calibration, dict[str, Any]]:
-        """The calibration and what to report of it. Raises JudgmentError."""
+    def __call__(self, store: ProductStore, encoder: Encoder) -> CalibrationPlan:
+        """Refuse what cannot be calibrated on, before the long work. Raises JudgmentError."""
         in_sample = self.check_overlap()
-        known = known_judgments(self.qrels, bundle)
+        known = known_judgments(self.qrels, store)
         left_out = _size(self.qrels) - _size(known)
-        if left_out and self.strict:
-            raise JudgmentError(
-                f"{left_out} judgments name products that the index does not hold", where=self.where
-            )
         self._check_size(known)
-        engine = Engine(bundle, encoder)
-        alpha = fit_alpha(engine, known)
-        pairs = collect_pairs(engine, known)
-        calibration = Calibration(
-            alpha=alpha.alpha,
-            alpha_interval=alpha.interval,
-            modes=fit_modes(pairs, alpha.alpha, nonsense_scores(engine, 4 * len(known))),
-            source="in_sample" if in_sample else "fitted",
-            queries=tuple(sorted({query_hash(query) for query in known})),
-            pairs=int((~pairs.assumed).sum()),
-            assumed=int(pairs.assumed.sum()),
-        )
-        return calibration, {"left_out": left_out, **_report(calibration, alpha, pairs)}
+        source: Source = "in_sample" if in_sample else "fitted"
+
+        def fit(bundle: IndexBundle, encoder: Encoder) -> tuple[Calibration, dict[str, Any]]:
+            calibration, report = _fit(Engine(bundle, encoder), known, source)
+            return calibration, {"left_out": left_out, **report}
+
+        return CalibrationPlan(fit, tuple(known))
 
     def check_overlap(self) -> int:
         """Number of queries that trained the encoder. Raises JudgmentError unless allowed."""
@@ -105,7 +96,7 @@ class TakeFrom:
 
     directory: Path
 
-    def __call__(self, bundle: IndexBundle, encoder: Encoder) -> tuple[Calibration, dict[str, Any]]:
+    def __call__(self, store: ProductStore, encoder: Encoder) -> CalibrationPlan:
         """The other's calibration, marked `transferred` (the shipped one stays `default`).
 
         Raises EncoderMismatch, BundleError.
@@ -121,13 +112,29 @@ class TakeFrom:
             )
         theirs = other.calibration
         source: Source = "default" if theirs.source == "default" else "transferred"
-        return replace(theirs, source=source), {"source": source, "taken_from": other.version}
+        taken = replace(theirs, source=source), {"source": source, "taken_from": other.version}
+        return CalibrationPlan(lambda _bundle, _same_encoder: taken)
 
 
-def known_judgments(qrels: Qrels, bundle: IndexBundle) -> dict[str, dict[str, int]]:
+def _fit(engine: Engine, qrels: Qrels, source: Source) -> tuple[Calibration, dict[str, Any]]:
+    alpha = fit_alpha(engine, qrels)
+    pairs = collect_pairs(engine, qrels)
+    calibration = Calibration(
+        alpha=alpha.alpha,
+        alpha_interval=alpha.interval,
+        modes=fit_modes(pairs, alpha.alpha, nonsense_scores(engine, 4 * len(qrels))),
+        source=source,
+        queries=tuple(sorted({query_hash(query) for query in qrels})),
+        pairs=int((~pairs.assumed).sum()),
+        assumed=int(pairs.assumed.sum()),
+    )
+    return calibration, _report(calibration, alpha, pairs)
+
+
+def known_judgments(qrels: Qrels, store: ProductStore) -> dict[str, dict[str, int]]:
     """The judgments whose products are in the index; queries left with none fall away."""
     known = {
-        query: {name: grade for name, grade in grades.items() if bundle.store.row(name) is not None}
+        query: {name: grade for name, grade in grades.items() if store.row(name) is not None}
         for query, grades in qrels.items()
     }
     return {query: grades for query, grades in known.items() if grades}

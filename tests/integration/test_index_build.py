@@ -56,9 +56,7 @@ def qrels(demo_products) -> dict[str, dict[str, int]]:
 @pytest.fixture(scope="session")
 def fitted(tmp_path_factory, demo_products, make_encoder, qrels) -> Path:
     root = tmp_path_factory.mktemp("fitted")
-    build_index(
-        demo_products, make_encoder(), root, calibrate=FitOnJudgments(qrels), probes=list(qrels)
-    )
+    build_index(demo_products, make_encoder(), root, calibrate=FitOnJudgments(qrels))
     return root
 
 
@@ -234,19 +232,28 @@ def test_calibration_queries_that_trained_the_encoder_are_refused(
     assert IndexBundle.open(tmp_path).calibration.source == "in_sample"
 
 
-def test_judgments_of_unknown_products_are_counted_or_refused(
-    tmp_path, demo_products, make_encoder, qrels
-):
+def test_judgments_of_unknown_products_are_counted(tmp_path, demo_products, make_encoder, qrels):
     wider = {query: {**grades, "gone": 2} for query, grades in qrels.items()}
     built = build_index(demo_products, make_encoder(), tmp_path, calibrate=FitOnJudgments(wider))
     assert built.quality["calibration"]["left_out"] == len(qrels)
-    with pytest.raises(JudgmentError, match="does not hold"):
-        build_index(
-            demo_products,
-            make_encoder(),
-            tmp_path,
-            calibrate=FitOnJudgments(wider, strict=True),
-        )
+
+
+def test_a_calibration_that_cannot_be_is_refused_before_products_are_embedded(
+    fitted, tmp_path, demo_products, make_encoder, qrels
+):
+    class Blind:
+        """An encoder that must not be asked."""
+
+        fingerprint, dim, train_queries = "blind", 8, frozenset()
+
+    for calibrate, error in (
+        (FitOnJudgments({"kettle": {"p000": 2}}), JudgmentError),
+        (FitOnJudgments(qrels, frozenset(map(query_hash, qrels))), JudgmentError),
+        (TakeFrom(fitted), EncoderMismatch),
+    ):
+        with pytest.raises(error):
+            build_index(demo_products, Blind(), tmp_path, calibrate=calibrate)
+    assert live(tmp_path) is None
 
 
 def test_too_few_judgments_are_refused(tmp_path, demo_products, make_encoder):

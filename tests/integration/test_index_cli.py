@@ -114,6 +114,16 @@ def test_several_files_with_a_shared_id(shop):
         build(shop, *twice, "--strict")
 
 
+def test_judgments_of_unknown_products_are_named_with_their_line(shop):
+    with (shop / "qrels.tsv").open("a") as stream:
+        stream.write("red kettle\tgone\t2\thuman\n")
+    line = len((shop / "qrels.tsv").read_text().splitlines())
+    built = build(shop, "--qrels", str(shop / "qrels.tsv"))
+    assert f"unknown product: 1, first {shop}/qrels.tsv:{line}: no product 'gone'" in built.output
+    with pytest.raises(JudgmentError, match=f"qrels.tsv:{line}"):
+        build(shop, "--qrels", str(shop / "qrels.tsv"), "--strict")
+
+
 def test_requests_that_cannot_be_met(shop, built_index):
     with pytest.raises(JudgmentError, match="exclude each other"):
         build(shop, "--qrels", str(shop / "qrels.tsv"), "--calibration", str(built_index))
