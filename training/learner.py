@@ -1,19 +1,26 @@
 """What a stage optimises: the encoder, a learnable temperature and the stage's loss, as one module.
 
-`forward(**batch)` gives `{"loss": scalar}`, all that `transformers.Trainer` asks for.
+`forward(**batch)` gives `{"loss": scalar}`, all that `transformers.Trainer` asks for. What else a
+stage remembers, the average of its weights and the encoder it began with, is part of the module
+too, so that checkpoints hold it and a resumed stage goes on as an unbroken one.
 """
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from training.losses.circle import CircleSettings, circle
 from training.losses.graded_supcon import graded_supcon
 from training.losses.infonce import info_nce
 from training.model import TwinEncoder
+from training.recipe import GradedStageSettings, StageSettings
 
 # 1/τ above this turns float noise in cosines into loss; below 1 the softmax is flat.
 _SCALE_BOUNDS = (1.0, 100.0)
@@ -25,12 +32,38 @@ def full_precision(like: Tensor) -> torch.autocast:
 
 
 class Learner(nn.Module):
-    """An encoder with a temperature τ, stored as log(1/τ) and learned unless `learn` is False."""
+    """An encoder with a temperature τ, stored as log(1/τ) and learned unless `learn` is False.
 
-    def __init__(self, encoder: TwinEncoder, temperature: float, *, learn: bool = True) -> None:
+    With `settings.average` the stage's result is a running average of the weights over its steps,
+    which `remember` feeds and `settle` takes over: single steps of small batches are noisy.
+    """
+
+    def __init__(
+        self, encoder: TwinEncoder, settings: StageSettings, *, learn: bool | None = None
+    ) -> None:
         super().__init__()
         self.encoder = encoder
-        self.log_scale = nn.Parameter(torch.tensor(math.log(1.0 / temperature)), learn)
+        learned = settings.learn_temperature if learn is None else learn
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1.0 / settings.temperature)), learned)
+        self.averaged: AveragedModel | None = None
+        if settings.average:
+            self.averaged = AveragedModel(encoder, avg_fn=_moving_average(settings.average))
+            self.averaged.requires_grad_(False)
+
+    @property
+    def result(self) -> TwinEncoder:
+        """The encoder that the stage would end with if it ended now."""
+        return cast(TwinEncoder, self.averaged.module) if self.averaged else self.encoder
+
+    def remember(self) -> None:
+        """Let the current weights join the average; once a step."""
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.encoder)
+
+    def settle(self) -> None:
+        """Give the encoder the stage's result."""
+        if self.averaged is not None:
+            self.encoder.load_state_dict(self.averaged.module.state_dict())
 
     @property
     def scale(self) -> Tensor:
@@ -65,18 +98,25 @@ class PairLearner(Learner):
 
 
 class InstanceLearner(Learner):
-    """Stages 1 and 2: graded items of each query; SupCon without `settings`, circle with them."""
+    """Stages 1 and 2: graded items of each query; SupCon without `circle_settings`, circle with.
+
+    With `stay` above 0 the loss grows with the mean squared distance of the batch's vectors from
+    where the stage found them: a few dozen judged queries may turn the space, but not warp it.
+    """
 
     def __init__(
         self,
         encoder: TwinEncoder,
-        temperature: float,
-        settings: CircleSettings | None,
-        *,
-        learn: bool = True,
+        settings: GradedStageSettings,
+        circle_settings: CircleSettings | None,
     ) -> None:
-        super().__init__(encoder, temperature, learn=learn and settings is None)
-        self.settings = settings
+        # The circle loss knows no temperature.
+        super().__init__(encoder, settings, learn=None if circle_settings is None else False)
+        self.circle = circle_settings
+        self.stay = settings.stay
+        self.origin: TwinEncoder | None = None
+        if self.stay:
+            self.origin = copy.deepcopy(encoder).requires_grad_(False)
 
     def forward(
         self,
@@ -92,6 +132,44 @@ class InstanceLearner(Learner):
         queries, items = self.sides(query_ids, query_mask, item_ids, item_mask)
         with full_precision(queries):
             scores = (queries @ items.T).gather(1, places)
-            if self.settings is None:
-                return {"loss": graded_supcon(scores, grades, present, self.scale)}
-            return {"loss": circle(scores, grades, present, self.settings)}
+            if self.circle is None:
+                loss = graded_supcon(scores, grades, present, self.scale)
+            else:
+                loss = circle(scores, grades, present, self.circle)
+            if self.origin is not None:
+                before = self._vectors_before(query_ids, query_mask, item_ids, item_mask)
+                moved = (moved_from(queries, before[0]) + moved_from(items, before[1])).float()
+                # The losses are sums over instances, so this one counts once an instance, too.
+                loss = loss + self.stay * len(queries) * moved
+            return {"loss": loss}
+
+    def train(self, mode: bool = True) -> InstanceLearner:
+        """As usual, but the encoder the stage began with never drops anything out."""
+        super().train(mode)
+        if self.origin is not None:
+            self.origin.eval()
+        return self
+
+    @torch.no_grad()
+    def _vectors_before(self, *batch: Tensor) -> tuple[Tensor, Tensor]:
+        query_ids, query_mask, item_ids, item_mask = batch
+        assert self.origin is not None
+        return (
+            self.origin.embed(query_ids, query_mask, "query"),
+            self.origin.embed(item_ids, item_mask, "item"),
+        )
+
+
+def moved_from(vectors: Tensor, before: Tensor) -> Tensor:
+    """Mean squared distance of rows, (n, dim) each; a scalar in [0, 4] for unit rows."""
+    return (vectors - before).square().sum(dim=1).mean()
+
+
+def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """An exponential moving average that forgets its first steps faster."""
+
+    def average(mean: Tensor, new: Tensor, seen: Tensor | int) -> Tensor:
+        keep = min(decay, (1.0 + float(seen)) / (10.0 + float(seen)))
+        return torch.lerp(new, mean, keep)
+
+    return average

@@ -35,8 +35,11 @@ RANGES: tuple[tuple[str, float, float], ...] = (
             ("warmup", 0, 1),
             ("temperature", 0.01, 1),  # the learner keeps 1/τ between 1 and 100
             ("clip", 0, _ANY),
+            ("head_rate", 0, _ANY),
+            ("average", 0, 0.99999),
         )
     ),
+    *((f"{stage}.stay", 0, _ANY) for stage in ("supcon", "refine")),
     *(
         (f"{stage}.{key}", low, high)
         for stage in ("bag", "pretrain")

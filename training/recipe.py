@@ -47,7 +47,11 @@ class TextSettings:
 
 @dataclass(frozen=True)
 class StageSettings:
-    """One stage of optimisation; `steps = 0` leaves the stage out. `batch` counts queries."""
+    """One stage of optimisation; `steps = 0` leaves the stage out. `batch` counts queries.
+
+    Heads and token weights learn `head_rate` times as fast as the backbone. With `average` above 0
+    the stage ends with a moving average of its weights, of that decay a step.
+    """
 
     steps: int = 0
     batch: int = 256
@@ -57,6 +61,8 @@ class StageSettings:
     learn_temperature: bool = True
     bf16: bool = False
     clip: float = 1.0
+    head_rate: float = 1.0
+    average: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,13 @@ class PretrainSettings(StageSettings):
     rest_share: float = 0.5
     teacher_share: float = 0.3
     teacher_depth: int = 8
+
+
+@dataclass(frozen=True)
+class GradedStageSettings(StageSettings):
+    """Stages 1 and 2; `stay` is the weight of keeping texts' vectors where the stage found them."""
+
+    stay: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -104,9 +117,9 @@ class Recipe:
     bag: PretrainSettings = field(default_factory=PretrainSettings)
     pretrain: PretrainSettings = field(default_factory=PretrainSettings)
     instances: InstanceSettings = field(default_factory=InstanceSettings)
-    supcon: StageSettings = field(default_factory=StageSettings)
+    supcon: GradedStageSettings = field(default_factory=GradedStageSettings)
     mine: MineSettings = field(default_factory=MineSettings)
-    refine: StageSettings = field(default_factory=StageSettings)
+    refine: GradedStageSettings = field(default_factory=GradedStageSettings)
     circle: CircleSettings = field(default_factory=CircleSettings)
 
     def record(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from training.losses.circle import CircleSettings
 from training.mining import Mined, mine
 from training.model import TwinEncoder
 from training.network import fresh_encoder, grow, pretrained_encoder, text_template, trainable
-from training.recipe import PretrainSettings, Recipe, StageSettings
+from training.recipe import GradedStageSettings, PretrainSettings, Recipe, StageSettings
 from training.spans import SpanSource
 from training.stages import run_stage
 from training.teacher import Taught, teach
@@ -94,7 +94,7 @@ class Run:
             seed=seed,
             query_prefix=template.query_prefix,
         )
-        learner = PairLearner(encoder, settings.temperature, learn=settings.learn_temperature)
+        learner = PairLearner(encoder, settings)
         collator = PairCollator(self.tokenizer, self.recipe.text)
         self._stage(name, learner, dataset, collator, settings, seed)
 
@@ -113,7 +113,7 @@ class Run:
         self,
         name: str,
         encoder: TwinEncoder,
-        settings: StageSettings,
+        settings: GradedStageSettings,
         lists: Sequence[GradedList],
         circle: CircleSettings | None,
     ) -> None:
@@ -124,9 +124,7 @@ class Run:
             length=settings.steps * settings.batch,
             seed=self.recipe.seed,
         )
-        learner = InstanceLearner(
-            encoder, settings.temperature, circle, learn=settings.learn_temperature
-        )
+        learner = InstanceLearner(encoder, settings, circle)
         collator = InstanceCollator(self.tokenizer, self.recipe.text, self.corpus.items)
         self._stage(name, learner, dataset, collator, settings, self.recipe.seed)
         self.reports[name]["instances"] = len(lists)
@@ -145,7 +143,7 @@ class Run:
             f"{name}: {settings.steps} steps of {settings.batch} queries, "
             f"{encoder.spec.architecture}, {trainable(encoder) / 1e6:.1f} M parameters"
         )
-        measure = dev_measure(encoder, self.tokenizer, self.corpus)
+        measure = dev_measure(learner.result, self.tokenizer, self.corpus)
         report = run_stage(
             learner,
             dataset,

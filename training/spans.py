@@ -25,14 +25,15 @@ class SpanSource:
     """Draws span pairs from a product.
 
     The words come from name, brand, category and attributes. The product's text is either whole,
-    which teaches that equal words matter, or lacks the span and shows another window of the
-    description, which teaches what its words mean. A word that stands twice is hidden once.
+    which teaches that equal words matter, or lacks every word of the span, wherever it stands and
+    plural or not, and shows another window of the description, which teaches what words mean.
     """
 
     def __init__(self, product: Product, template: TextTemplate, whole: str) -> None:
         parts = (product.title, product.brand, *product.category[:3], *product.attributes.values())
         self._words = normalise(" ".join(parts)).split() or [normalise(product.id)]
         self._description = normalise(product.description).split()
+        self._bare = [bare(word) for word in self._words]
         self._window = template.description_words
         self._prefixes = (template.query_prefix, template.item_prefix)
         self._whole = whole
@@ -43,10 +44,13 @@ class SpanSource:
         query = self._prefixes[0] + " ".join(self._words[place] for place in chosen)
         if rng.random() >= rest_share:
             return SpanPair(query, self._whole)
-        hidden = set(chosen)
-        rest = [word for place, word in enumerate(self._words) if place not in hidden]
+        hidden = {self._bare[place] for place in chosen}
+        rest = [
+            word for word, plain in zip(self._words, self._bare, strict=True) if plain not in hidden
+        ]
         start = rng.randrange(max(1, len(self._description) - self._window))
-        rest += self._description[start : start + self._window]
+        window = self._description[start : start + self._window]
+        rest += [word for word in window if bare(word) not in hidden]
         return SpanPair(query, self._prefixes[1] + " ".join(rest))
 
     def _span(self, rng: Random) -> list[int]:
@@ -55,3 +59,8 @@ class SpanSource:
             start = rng.randrange(len(self._words) - length + 1)
             return list(range(start, start + length))
         return sorted(rng.sample(range(len(self._words)), length))
+
+
+def bare(word: str) -> str:
+    """A normalised word without punctuation at its ends and without a plural's `s`."""
+    return word.strip(".,;:!?()[]\"'").rstrip("s") or word

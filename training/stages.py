@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -18,13 +17,13 @@ from transformers import (
     ProgressCallback,
     Trainer,
     TrainerCallback,
-    TrainerControl,
     TrainerState,
     TrainingArguments,
 )
 from transformers.trainer import TRAINER_STATE_NAME
 
 from training.batches import Batch
+from training.callbacks import AverageCallback, DevCallback, LineCallback
 from training.learner import Learner
 from training.recipe import StageSettings
 
@@ -34,58 +33,32 @@ _LOGS_A_STAGE = 20
 class OrderedTrainer(Trainer):
     """A trainer that keeps the dataset's order: our datasets shuffle by seed and step already."""
 
+    head_rate: float = 1.0
+
     def _get_train_sampler(self, *_: Any) -> SequentialSampler:
         dataset: Any = self.train_dataset
         return SequentialSampler(dataset)
 
-
-class DevCallback(TrainerCallback):
-    """Measures the dev split now and then, into the history that checkpoints keep."""
-
-    def __init__(self, measure: Callable[[], dict[str, float]], every: int) -> None:
-        self._measure = measure
-        self._every = every
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
-        """Measure every `every` steps and at the last."""
-        last = state.global_step == state.max_steps
-        if state.is_world_process_zero and (state.global_step % self._every == 0 or last):
-            state.log_history.append({"step": float(state.global_step), **self._measure()})
-
-
-class LineCallback(TrainerCallback):
-    """A line per log for a run without a terminal, where a progress bar would be noise."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-        self._began = (0, time.monotonic())
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
-        """Note the step that this start begins with: a killed one did those before."""
-        self._began = (state.global_step, time.monotonic())
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **_: Any,
-    ) -> None:
-        """Step, loss and the time still to go."""
-        if not logs or "loss" not in logs or not state.is_world_process_zero:
-            return
-        step, began = self._began
-        rate = (time.monotonic() - began) / max(1, state.global_step - step)
-        left = rate * (state.max_steps - state.global_step)
-        self._say(
-            f"  step {state.global_step}/{state.max_steps}  loss {logs['loss']:.4f}  "
-            f"{left:.0f} s to go"
-        )
+    def create_optimizer(self) -> torch.optim.Optimizer:
+        """The library's optimizer with two learning rates: the backbone's and the heads'."""
+        if self.optimizer is None:
+            kind, settings = self.get_optimizer_cls_and_kwargs(self.args)
+            groups: dict[bool, list[torch.nn.Parameter]] = {False: [], True: []}
+            assert self.model is not None
+            for name, parameter in self.model.named_parameters():
+                if parameter.requires_grad:
+                    groups[name.startswith("encoder.") and ".backbone." not in name].append(
+                        parameter
+                    )
+            rate = settings.pop("lr")
+            self.optimizer = kind(
+                [
+                    {"params": groups[False], "lr": rate},
+                    {"params": groups[True], "lr": rate * self.head_rate},
+                ],
+                **settings,
+            )
+        return self.optimizer
 
 
 def run_stage(
@@ -105,14 +78,17 @@ def run_stage(
     that an unbroken one reaches; one that was finished is read back.
     """
     every = max(1, settings.steps // _LOGS_A_STAGE)
-    dev = DevCallback(measure, max(1, settings.steps // 4)) if measure else None
+    callbacks: list[TrainerCallback] = [AverageCallback(learner)]
+    if measure:
+        callbacks.append(DevCallback(measure, max(1, settings.steps // 4)))
     trainer = OrderedTrainer(
         model=learner,
         args=_arguments(settings, work, seed, every),
         train_dataset=dataset,
         data_collator=collator,
-        callbacks=[dev] if dev else None,
+        callbacks=callbacks,
     )
+    trainer.head_rate = settings.head_rate
     done, checkpoint = _last_checkpoint(work)
     if checkpoint:
         say(f"  goes on from step {done} of {settings.steps}")
@@ -129,6 +105,7 @@ def run_stage(
         if done == settings.steps:
             # The trainer restores random states for a step to come only; the next stage needs them.
             trainer._load_rng_state(checkpoint)
+    learner.settle()
     seconds = result.metrics["train_runtime"]
     history = trainer.state.log_history
     return {

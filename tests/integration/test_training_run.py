@@ -43,6 +43,7 @@ description_words = 4
 [bag]
 steps = 6
 batch = 16
+average = 0.9
 [pretrain]
 steps = 3
 batch = 8
@@ -52,11 +53,15 @@ assumed = 2
 [supcon]
 steps = 6
 batch = 4
+head_rate = 3.0
+stay = 0.5
 [mine]
 depth = 20
 [refine]
 steps = 3
 batch = 4
+average = 0.5
+stay = 0.5
 """
 STAGES = ("bag", "pretrain", "supcon", "mine", "refine")
 

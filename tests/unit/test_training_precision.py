@@ -6,6 +6,7 @@ import torch
 from training import learner as module
 from training.learner import InstanceLearner, PairLearner
 from training.losses.circle import CircleSettings
+from training.recipe import GradedStageSettings, StageSettings
 
 
 class Echo(torch.nn.Module):
@@ -22,7 +23,7 @@ def test_instance_scores_under_autocast_are_those_without(circle):
     places = torch.arange(12).reshape(4, 3)
     grades = torch.tensor([[0, 1, 2]] * 4)
     batch = (queries, torch.ones(4), items, torch.ones(12), places, grades, grades >= 0)
-    learner = InstanceLearner(Echo(), 0.05, circle)
+    learner = InstanceLearner(Echo(), GradedStageSettings(temperature=0.05), circle)
     plain = learner(*batch)["loss"]
     with torch.autocast("cpu", dtype=torch.bfloat16):
         mixed = learner(*batch)["loss"]
@@ -41,7 +42,7 @@ def test_pair_logits_under_autocast_are_float32(monkeypatch):
 
     monkeypatch.setattr(module, "info_nce", spy)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        PairLearner(Echo(), 0.1)(
+        PairLearner(Echo(), StageSettings(temperature=0.1))(
             torch.randn(4, 8), torch.ones(4), torch.randn(4, 8), torch.ones(4), torch.arange(4)
         )
     assert seen == [torch.float32]
