@@ -16,10 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from training.losses.circle import CircleSettings, circle
-from training.losses.graded_supcon import graded_supcon
 from training.losses.infonce import info_nce
 from training.model import TwinEncoder
+from training.objectives import Objective
 from training.recipe import GradedStageSettings, StageSettings
 
 # 1/τ above this turns float noise in cosines into loss; below 1 the softmax is flat.
@@ -98,7 +97,7 @@ class PairLearner(Learner):
 
 
 class InstanceLearner(Learner):
-    """Stages 1 and 2: graded items of each query; SupCon without `circle_settings`, circle with.
+    """Stages 1 and 2: graded items of each query.
 
     With `stay` above 0 the loss grows with the mean squared distance of the batch's vectors from
     where the stage found them: a few dozen judged queries may turn the space, but not warp it.
@@ -108,11 +107,10 @@ class InstanceLearner(Learner):
         self,
         encoder: TwinEncoder,
         settings: GradedStageSettings,
-        circle_settings: CircleSettings | None,
+        objective: Objective,
     ) -> None:
-        # The circle loss knows no temperature.
-        super().__init__(encoder, settings, learn=None if circle_settings is None else False)
-        self.circle = circle_settings
+        super().__init__(encoder, settings, learn=None if objective.has_temperature else False)
+        self.objective = objective
         self.stay = settings.stay
         self.origin: TwinEncoder | None = None
         if self.stay:
@@ -131,11 +129,8 @@ class InstanceLearner(Learner):
         """The loss of a batch of instances."""
         queries, items = self.sides(query_ids, query_mask, item_ids, item_mask)
         with full_precision(queries):
-            scores = (queries @ items.T).gather(1, places)
-            if self.circle is None:
-                loss = graded_supcon(scores, grades, present, self.scale)
-            else:
-                loss = circle(scores, grades, present, self.circle)
+            scores = queries @ items.T
+            loss = self.objective.loss(scores, places, grades, present, self.scale)
             if self.origin is not None:
                 before = self._vectors_before(query_ids, query_mask, item_ids, item_mask)
                 moved = (moved_from(queries, before[0]) + moved_from(items, before[1])).float()

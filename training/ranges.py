@@ -10,6 +10,8 @@ from catalog.errors import TrainingError
 if TYPE_CHECKING:
     from training.recipe import Recipe
 
+LOSSES = ("supcon", "cosent", "infonce", "triplet")
+
 _ANY, _ABOVE_ZERO = 10**9, 1e-9
 # Setting, least and most value; whatever is above a billion is a slip, too.
 RANGES: tuple[tuple[str, float, float], ...] = (
@@ -49,10 +51,12 @@ RANGES: tuple[tuple[str, float, float], ...] = (
             ("teacher_depth", 1, _ANY),
         )
     ),
+    ("supcon.margin", _ABOVE_ZERO, 2),
     ("instances.items", 2, _ANY),
     ("instances.assumed", 0, _ANY),
     ("mine.depth", 0, _ANY),
     ("circle.gamma", _ABOVE_ZERO, _ANY),
+    *((f"circle.weight_{pair}", 0, _ANY) for pair in ("20", "10", "21")),
 )
 
 
@@ -71,6 +75,7 @@ def check_ranges(recipe: Recipe, where: str) -> None:
     network = recipe.network
     for holds, what in (
         (network.pooling in POOLINGS, f"network.pooling is one of {', '.join(POOLINGS)}"),
+        (recipe.supcon.loss in LOSSES, f"supcon.loss is one of {', '.join(LOSSES)}"),
         (network.width % network.heads == 0, "network.width is divisible by network.heads"),
         (network.dim <= network.width or network.base_model, "network.dim <= network.width"),
     ):

@@ -87,6 +87,14 @@ class GradedStageSettings(StageSettings):
 
 
 @dataclass(frozen=True)
+class SupconSettings(GradedStageSettings):
+    """Stage 1. `loss` other than `supcon` makes it a rival; `margin` is the triplets'."""
+
+    loss: str = "supcon"
+    margin: float = 0.1
+
+
+@dataclass(frozen=True)
 class InstanceSettings:
     """How judgments become instances (query; items with grades).
 
@@ -117,7 +125,7 @@ class Recipe:
     bag: PretrainSettings = field(default_factory=PretrainSettings)
     pretrain: PretrainSettings = field(default_factory=PretrainSettings)
     instances: InstanceSettings = field(default_factory=InstanceSettings)
-    supcon: GradedStageSettings = field(default_factory=GradedStageSettings)
+    supcon: SupconSettings = field(default_factory=SupconSettings)
     mine: MineSettings = field(default_factory=MineSettings)
     refine: GradedStageSettings = field(default_factory=GradedStageSettings)
     circle: CircleSettings = field(default_factory=CircleSettings)

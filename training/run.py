@@ -19,10 +19,10 @@ from training.embed import embed_texts
 from training.instances import GradedList, graded_lists
 from training.judge import HumanJudge
 from training.learner import InstanceLearner, PairLearner
-from training.losses.circle import CircleSettings
 from training.mining import Mined, mine
 from training.model import TwinEncoder
 from training.network import fresh_encoder, grow, pretrained_encoder, text_template, trainable
+from training.objectives import Objective, stage_one, stage_two
 from training.recipe import GradedStageSettings, PretrainSettings, Recipe, StageSettings
 from training.spans import SpanSource
 from training.stages import run_stage
@@ -54,11 +54,11 @@ class Run:
         if not lists and (recipe.supcon.steps or recipe.refine.steps):
             self.say(f"supcon, refine: left out, {self._why_no_lists()}")
         if recipe.supcon.steps and lists:
-            self._instances("supcon", encoder, recipe.supcon, lists, None)
+            self._instances("supcon", encoder, recipe.supcon, lists, stage_one(recipe.supcon))
         if recipe.refine.steps and lists:
             mined = self._mine(encoder) if recipe.mine.depth else None
             lists = list(mined.lists) if mined else lists
-            self._instances("refine", encoder, recipe.refine, lists, recipe.circle)
+            self._instances("refine", encoder, recipe.refine, lists, stage_two(recipe.circle))
         return encoder.cpu().eval()
 
     def _start(self) -> TwinEncoder:
@@ -115,7 +115,7 @@ class Run:
         encoder: TwinEncoder,
         settings: GradedStageSettings,
         lists: Sequence[GradedList],
-        circle: CircleSettings | None,
+        objective: Objective,
     ) -> None:
         dataset = InstanceDataset(
             lists,
@@ -124,7 +124,7 @@ class Run:
             length=settings.steps * settings.batch,
             seed=self.recipe.seed,
         )
-        learner = InstanceLearner(encoder, settings, circle)
+        learner = InstanceLearner(encoder, settings, objective)
         collator = InstanceCollator(self.tokenizer, self.recipe.text, self.corpus.items)
         self._stage(name, learner, dataset, collator, settings, self.recipe.seed)
         self.reports[name]["instances"] = len(lists)

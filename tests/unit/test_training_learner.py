@@ -8,7 +8,8 @@ from catalog.encoder_spec import EncoderSpec
 from catalog.template import TextTemplate
 from training.learner import InstanceLearner, PairLearner, moved_from
 from training.model import TwinEncoder, fresh_backbone
-from training.recipe import GradedStageSettings, StageSettings
+from training.objectives import stage_one
+from training.recipe import GradedStageSettings, StageSettings, SupconSettings
 from training.stages import OrderedTrainer, _arguments
 
 SPEC = EncoderSpec(
@@ -77,8 +78,8 @@ def test_without_an_average_the_last_weights_count(encoder):
 
 def test_staying_costs_nothing_at_the_start_and_its_weight_after_a_move(encoder):
     encoder.eval()
-    plain = InstanceLearner(encoder, GradedStageSettings(), None)
-    held = InstanceLearner(encoder, GradedStageSettings(stay=0.5), None)
+    plain = InstanceLearner(encoder, GradedStageSettings(), stage_one(SupconSettings()))
+    held = InstanceLearner(encoder, GradedStageSettings(stay=0.5), stage_one(SupconSettings()))
     assert held(*batch())["loss"].item() == pytest.approx(plain(*batch())["loss"].item(), rel=1e-6)
     before = encoder.embed(*batch()[:2], "query").detach()
     with torch.no_grad():
@@ -90,7 +91,9 @@ def test_staying_costs_nothing_at_the_start_and_its_weight_after_a_move(encoder)
 
 
 def test_where_the_stage_began_neither_learns_nor_drops_out(encoder):
-    held = InstanceLearner(encoder, GradedStageSettings(stay=0.5), None).train()
+    held = InstanceLearner(
+        encoder, GradedStageSettings(stay=0.5), stage_one(SupconSettings())
+    ).train()
     assert encoder.training
     assert not held.origin.training
     assert all(not weight.requires_grad for weight in held.origin.parameters())

@@ -6,7 +6,8 @@ import torch
 from training import learner as module
 from training.learner import InstanceLearner, PairLearner
 from training.losses.circle import CircleSettings
-from training.recipe import GradedStageSettings, StageSettings
+from training.objectives import stage_one, stage_two
+from training.recipe import GradedStageSettings, StageSettings, SupconSettings
 
 
 class Echo(torch.nn.Module):
@@ -16,14 +17,14 @@ class Echo(torch.nn.Module):
         return torch.nn.functional.normalize(input_ids.float(), dim=-1)
 
 
-@pytest.mark.parametrize("circle", [None, CircleSettings()])
-def test_instance_scores_under_autocast_are_those_without(circle):
+@pytest.mark.parametrize("objective", [stage_one(SupconSettings()), stage_two(CircleSettings())])
+def test_instance_scores_under_autocast_are_those_without(objective):
     torch.manual_seed(0)
     queries, items = torch.randn(4, 64), torch.randn(12, 64)
     places = torch.arange(12).reshape(4, 3)
     grades = torch.tensor([[0, 1, 2]] * 4)
     batch = (queries, torch.ones(4), items, torch.ones(12), places, grades, grades >= 0)
-    learner = InstanceLearner(Echo(), GradedStageSettings(temperature=0.05), circle)
+    learner = InstanceLearner(Echo(), GradedStageSettings(temperature=0.05), objective)
     plain = learner(*batch)["loss"]
     with torch.autocast("cpu", dtype=torch.bfloat16):
         mixed = learner(*batch)["loss"]

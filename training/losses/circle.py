@@ -15,7 +15,8 @@ class CircleSettings:
 
     The values are the paper's as printed; `one_negative_optimum` .40 would be the symmetric
     choice. γ is not given there. `detach` holds the weights max(·), min(·) constant in the backward
-    pass, as the circle loss was first defined; with False they are differentiated too.
+    pass, as the circle loss was first defined; with False they are differentiated too. The weights
+    are those of the cases (2,0), (1,0) and (2,1) in the sum, 1 each in the paper.
     """
 
     gamma: float = 32.0
@@ -28,6 +29,9 @@ class CircleSettings:
     zero_boundary: float = 0.25
     zero_optimum: float = -0.25
     detach: bool = True
+    weight_20: float = 1.0
+    weight_10: float = 1.0
+    weight_21: float = 1.0
 
 
 def circle(scores: Tensor, grades: Tensor, present: Tensor, settings: CircleSettings) -> Tensor:
@@ -59,9 +63,9 @@ def circle(scores: Tensor, grades: Tensor, present: Tensor, settings: CircleSett
     zero_down = _log_sum(_push(s, c.zero_optimum, c.zero_boundary, c), zero)
     one_down = _log_sum(_push(s, c.one_negative_optimum, c.one_negative_boundary, c), one)
     return (
-        _case(two_up, two, zero_down, zero)
-        + _case(one_up, one, zero_down, zero)
-        + _case(two_up, two, one_down, one)
+        c.weight_20 * _case(two_up, two, zero_down, zero)
+        + c.weight_10 * _case(one_up, one, zero_down, zero)
+        + c.weight_21 * _case(two_up, two, one_down, one)
     )
 
 
