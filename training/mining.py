@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.instances import GradedList, graded_lists, has_signal
 from training.judge import Judge
+from training.mined_pairs import NO_GRADE, MinedPairs, Texts
+from training.mined_search import Method, nearest
 from training.recipe import InstanceSettings
 
-_QUERIES_AT_ONCE = 256
+Grades = NDArray[np.int8]
 
 
 @dataclass(frozen=True)
 class Mined:
-    """Stage-2 data and what mining found: judged pairs of the top k, hard ones among them."""
+    """Stage-2 data and what mining found: judged pairs of the top k, hard ones among them.
+
+    `retrieved` and `judged` count the pairs of this round; `lists`, `pairs`, `hard_negatives` and
+    `hard_positives` are of this round and the earlier one together.
+    """
 
     lists: tuple[GradedList, ...]
     retrieved: int
     judged: int
     hard_negatives: int
     hard_positives: int
+    pairs: MinedPairs = field(compare=False)
 
 
 def mine(
@@ -34,11 +41,17 @@ def mine(
     depth: int,
     settings: InstanceSettings,
     rows: NDArray[np.int64] | None = None,
+    *,
+    further: Mapping[str, Judge] | None = None,
+    judge_name: str = "",
+    round_number: int = 1,
+    earlier: MinedPairs | None = None,
+    search: Method = "auto",
 ) -> Mined:
     """Search every training query, judge its top `depth`, keep the hard ones beside the originals.
 
     Hard negatives have grade 0 and rank above depth/2; hard positives have grade 1 or 2 and rank
-    below it; the middle one of an odd depth counts as above. A pair the judge cannot grade is left
+    below it; the middle one of an odd depth counts as above. A pair that no judge can grade is left
     out, never taken for irrelevant. A query's hard samples form an instance of their own, filled up
     with the query's original items of the grades they lack (our choice). The originals all stay:
     without them stage 2 forgets.
@@ -51,50 +64,84 @@ def mine(
         depth: how many products to retrieve for a query; cut to the catalogue.
         settings: what counts as an instance with a signal.
         rows: (products,) which product each item is; by default its own position.
+        further: name → judge, asked in this order for the pairs that those before cannot grade.
+        judge_name: what the pairs record of `judge`; by default the name of its class.
+        round_number: which round of mining this is, from 1.
+        earlier: the pairs of the rounds before, joined with this round's by `MinedPairs.union`.
+        search: how to find the nearest items, see `training.mined_search`.
 
     """
-    depth = min(depth, len(items))
     names = list(graded)
-    hard_lists: list[GradedList] = []
-    judged = negatives = positives = 0
-    for place, found in enumerate(_search(queries, items, depth)):
-        query = names[place]
-        row = found if rows is None else rows[found]
-        grades = judge.grade([(query, int(product)) for product in row])
-        hard = _hard(row, grades)
-        judged += sum(grade is not None for grade in grades)
-        negatives += sum(grade == 0 for grade in hard.values())
-        positives += sum(grade > 0 for grade in hard.values())
-        completed = _completed(hard, graded[query])
-        if hard and has_signal(completed, settings):
-            hard_lists.append(GradedList(query, completed, frozenset(graded[query])))
+    found, cosines = nearest(queries, items, depth, search)
+    products = found if rows is None else rows[found]
+    judges = [(judge_name or type(judge).__name__, judge), *(further or {}).items()]
+    judged = [
+        _judged(name, row.tolist(), judges) for name, row in zip(names, products, strict=True)
+    ]
+    grades = np.array([grades for grades, _ in judged], np.int8).reshape(products.shape)
+    pairs = MinedPairs(
+        query=np.repeat(np.array(names, object), products.shape[1]),
+        product=products.ravel(),
+        rank=np.tile(np.arange(1, products.shape[1] + 1, dtype=np.int32), len(names)),
+        cosine=cosines.ravel(),
+        grade=grades.ravel(),
+        judge=np.array([name for _, by in judged for name in by], object),
+        round=np.full(products.size, round_number, np.int32),
+        kind=_kinds(grades).ravel(),
+    )
+    retrieved, graded_pairs = len(pairs), int((grades != NO_GRADE).sum())
+    if earlier is not None:
+        pairs = earlier.union(pairs)
     return Mined(
-        lists=(*graded_lists(graded, settings), *hard_lists),
-        retrieved=len(names) * depth,
-        judged=judged,
-        hard_negatives=negatives,
-        hard_positives=positives,
+        lists=tuple(_lists(pairs, graded, settings)),
+        retrieved=retrieved,
+        judged=graded_pairs,
+        hard_negatives=pairs.count("hard_negative"),
+        hard_positives=pairs.count("hard_positive"),
+        pairs=pairs,
     )
 
 
-def _search(
-    queries: NDArray[np.float32], items: NDArray[np.float32], depth: int
-) -> list[NDArray[np.int64]]:
-    """The `depth` nearest items of each query, best first. Exact: training sets fit in memory."""
-    found: list[NDArray[np.int64]] = []
-    for start in range(0, len(queries), _QUERIES_AT_ONCE):
-        scores = queries[start : start + _QUERIES_AT_ONCE] @ items.T
-        found.extend(np.argsort(-scores, axis=1, kind="stable")[:, :depth])
-    return found
+def _judged(
+    query: str, products: Sequence[int], judges: Sequence[tuple[str, Judge]]
+) -> tuple[list[int], list[str]]:
+    """The grade of each product and who gave it; `NO_GRADE` and nobody where all of them pass."""
+    grades, by = [NO_GRADE] * len(products), [""] * len(products)
+    left = list(range(len(products)))
+    for name, judge in judges:
+        if not left:
+            break
+        given = judge.grade([(query, products[place]) for place in left])
+        for place, grade in zip(left, given, strict=True):
+            if grade is not None:
+                grades[place], by[place] = grade, name
+        left = [place for place in left if grades[place] == NO_GRADE]
+    return grades, by
 
 
-def _hard(row: NDArray[np.int64], grades: Sequence[int | None]) -> dict[int, int]:
-    middle = len(row) / 2
-    hard: dict[int, int] = {}
-    for rank, (product, grade) in enumerate(zip(row.tolist(), grades, strict=True)):
-        if grade is not None and (grade == 0) == (rank < middle):
-            hard[product] = grade
-    return hard
+def _kinds(grades: Grades) -> Texts:
+    """Which of the ranked grades (queries, depth) contradict their rank; kinds of `MinedPairs`."""
+    depth = grades.shape[1]
+    above = np.arange(depth) < depth / 2
+    kinds = np.full(grades.shape, "none", object)
+    kinds[(grades == 0) & above] = "hard_negative"
+    kinds[(grades > 0) & ~above] = "hard_positive"
+    return kinds
+
+
+def _lists(
+    pairs: MinedPairs, graded: Mapping[str, Mapping[int, int]], settings: InstanceSettings
+) -> Iterator[GradedList]:
+    """The original lists, then the hard ones; neither takes what was judged for irrelevant."""
+    found, judged = pairs.hard(), pairs.judged()
+    for one in graded_lists(graded, settings):
+        yield replace(one, known=frozenset(judged.get(one.query, ())))
+    for query, original in graded.items():
+        hard = found.get(query, {})
+        completed = _completed(hard, original)
+        if hard and has_signal(completed, settings):
+            known = judged[query].union(original)
+            yield GradedList(query, completed, frozenset(known))
 
 
 def _completed(hard: Mapping[int, int], original: Mapping[int, int]) -> dict[int, int]:

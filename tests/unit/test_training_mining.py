@@ -175,3 +175,98 @@ def test_rows_name_the_products_that_the_items_are_of():
     rows = np.array([70, 90])
     mined = mine(queries, items, graded, HumanJudge(graded), 2, PLAIN, rows)
     assert (mined.judged, mined.hard_negatives, mined.hard_positives) == (2, 1, 1)
+
+
+def rows_of(pairs):
+    """Query, product, rank, grade, judge, round and kind of each pair."""
+    columns = (pairs.query, pairs.product, pairs.rank, pairs.grade, pairs.judge, pairs.round)
+    return list(zip(*(column.tolist() for column in (*columns, pairs.kind)), strict=True))
+
+
+def test_every_retrieved_pair_is_kept_with_where_it_comes_from():
+    queries, items = ranking([2, 0, 3, 1], [0, 1, 2, 3])
+    graded = {"kettle": {2: 0, 3: 2, 1: 2}, "pot": {1: 1}}
+    mined = mine(queries, items, graded, HumanJudge(graded), 3, PLAIN, np.array([5, 1, 2, 3]))
+    assert rows_of(mined.pairs) == [
+        ("kettle", 2, 1, 0, "HumanJudge", 1, "hard_negative"),
+        ("kettle", 5, 2, -1, "", 1, "none"),
+        ("kettle", 3, 3, 2, "HumanJudge", 1, "hard_positive"),
+        ("pot", 5, 1, -1, "", 1, "none"),
+        ("pot", 1, 2, 1, "HumanJudge", 1, "none"),
+        ("pot", 2, 3, -1, "", 1, "none"),
+    ]
+    np.testing.assert_allclose(mined.pairs.cosine, [0.1, 0.075, 0.05] * 2, rtol=1e-6)
+
+
+class Says:
+    """Gives the grades of a table, None elsewhere, and notes what it was asked."""
+
+    def __init__(self, grades):
+        self.grades, self.asked = grades, []
+
+    def grade(self, pairs):
+        self.asked += [row for _, row in pairs]
+        return [self.grades.get(row) for _, row in pairs]
+
+
+def test_further_judges_are_asked_for_what_the_first_cannot_grade():
+    queries, items = ranking([0, 1, 2, 3])
+    graded = {"kettle": {0: 2, 3: 2}}
+    model, last = Says({0: 0, 1: 0}), Says({1: 2, 2: 1})
+    mined = mine(
+        queries, items, graded, HumanJudge(graded), 4, PLAIN,
+        further={"model": model, "last": last}, judge_name="human",
+    )  # fmt: skip
+    assert (model.asked, last.asked) == ([1, 2], [2])
+    assert mined.pairs.judge.tolist() == ["human", "model", "last", "human"]
+    assert mined.pairs.grade.tolist() == [2, 0, 1, 2]
+    assert mined.judged == 4
+    assert mined.lists == (GradedList("kettle", {1: 0, 2: 1, 3: 2}),)
+
+
+def test_a_further_round_adds_to_the_earlier_one():
+    graded = {"kettle": {0: 0, 1: 0, 2: 2, 3: 2}}
+    judge = HumanJudge(graded)
+    queries, items = ranking([0, 2, 3, 1])
+    first = mine(queries, items, graded, judge, 4, PLAIN)
+    assert first.lists[1:] == (GradedList("kettle", {0: 0, 3: 2}),)
+    queries, items = ranking([1, 0, 3, 2])
+    second = mine(queries, items, graded, judge, 4, PLAIN, round_number=2, earlier=first.pairs)
+    assert second.lists[1:] == (GradedList("kettle", {0: 0, 1: 0, 2: 2, 3: 2}),)
+    assert (second.retrieved, second.judged) == (4, 4), "of this round"
+    assert (second.hard_negatives, second.hard_positives) == (2, 2), "of both"
+    assert second.pairs.round.tolist() == [2, 2, 2, 2], "found again: the later finding stays"
+    assert len(second.pairs) == 4
+
+    queries, items = ranking([2, 3, 0, 1])
+    third = mine(queries, items, graded, judge, 4, PLAIN, round_number=3, earlier=second.pairs)
+    assert third.lists == second.lists, "nothing is hard now, and nothing is forgotten"
+    assert third.pairs.round.tolist() == [2, 2, 2, 2]
+
+
+def test_what_mining_graded_is_never_drawn_as_irrelevant():
+    queries, items = ranking([0, 1, 2, 3])
+    graded = {"kettle": {0: 0, 9: 2}, "pot": {8: 2, 7: 0}}
+    queries = np.vstack([queries, queries])
+    judge = Says({0: 0, 1: 2, 2: None, 3: 2})
+    mined = mine(queries, items, graded, judge, 4, PLAIN)
+    for one in mined.lists:
+        hard = one.grades.keys() & {3}
+        assert one.known | one.grades.keys() >= {0, 1, 3} | graded[one.query].keys()
+        assert 2 not in one.known, hard
+    assert len(mined.lists) == 4
+
+
+def test_the_graph_finds_what_exact_search_finds():
+    rng = np.random.default_rng(7)
+    queries, items = (rng.standard_normal((n, 16)).astype(np.float32) for n in (20, 600))
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    items /= np.linalg.norm(items, axis=1, keepdims=True)
+    graded = {f"q{n}": {row: (row + n) % 3 for row in range(600)} for n in range(20)}
+    exact, graph = (
+        mine(queries, items, graded, HumanJudge(graded), 100, PLAIN, search=search)
+        for search in ("exact", "graph")
+    )
+    assert graph.judged == exact.judged == 2000
+    both = set(rows_of(exact.pairs)) & set(rows_of(graph.pairs))
+    assert len(both) > 1900
