@@ -7,7 +7,7 @@ run that is killed and resumed sees what an unbroken one would have seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerFast
 
+from training.augment.spelling import misspelt
 from training.instances import GradedList, Instance, draw_items
 from training.recipe import InstanceSettings, PretrainSettings, TextSettings
 from training.spans import SpanPair, SpanSource
@@ -78,7 +79,14 @@ class PairDataset(Dataset[Pair]):
             product = int(rng.choices(taught.products, weights=taught.share.tolist())[0])
             return Pair(SpanPair(self._prefix + taught.query, self._items[product]), product)
         product = self._order.place(index)  # a batch hardly ever holds one twice
-        return Pair(self._sources[product].draw(rng, self._settings.rest_share), product)
+        texts = self._sources[product].draw(rng, self._settings.rest_share)
+        if self._settings.misspelt_share and rng.random() < self._settings.misspelt_share:
+            texts = replace(texts, query=self._misspelt(texts.query, index))
+        return Pair(texts, product)
+
+    def _misspelt(self, query: str, index: int) -> str:
+        words = query.removeprefix(self._prefix)
+        return self._prefix + (misspelt(words, self._seed + index) or words)
 
 
 class InstanceDataset(Dataset[Instance]):

@@ -13,10 +13,12 @@ from transformers import PreTrainedTokenizerFast
 
 from catalog.artefact import hash_file, write_manifest
 from training.corpus import Corpus, CorpusFiles
+from training.mined_pairs import MinedPairs, write_mined
 from training.model import TwinEncoder
 from training.recipe import Recipe
 
 KIND = "checkpoint"
+MINED = "mined.parquet"
 LIBRARIES = ("torch", "transformers", "accelerate", "tokenizers")
 _PARITY_QUERIES, _PARITY_ITEMS = 300, 1500
 
@@ -59,6 +61,7 @@ def write_checkpoint(
     corpus: Corpus,
     reports: dict[str, dict[str, Any]],
     inputs: dict[str, str],
+    mined: MinedPairs | None = None,
 ) -> None:
     """Fill `directory` with the artefact: network, tokenizer, reports, and who was trained on."""
     measured = [report["dev"][-1] for report in reports.values() if report.get("dev")]
@@ -83,6 +86,8 @@ def write_checkpoint(
     for name, report in reports.items():
         (directory / "stages" / name).mkdir(parents=True)
         _dump(directory / "stages" / name / "report.json", report)
+    if mined is not None:
+        write_mined(directory / MINED, mined, [product.id for product in corpus.products])
     write_manifest(
         directory,
         KIND,

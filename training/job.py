@@ -11,6 +11,7 @@ import torch
 
 from catalog.artefact import writing
 from catalog.issues import Issues
+from training.augment.apply import with_misspelt_queries
 from training.checkpoint import input_hashes, work_directory, write_checkpoint
 from training.corpus import CorpusFiles, read_corpus
 from training.network import text_template
@@ -49,12 +50,15 @@ def run_job(
         f"{len(corpus.train)} graded queries, {len(corpus.dev)} for dev, "
         f"{len(corpus.queries)} without grades"
     )
+    corpus = with_misspelt_queries(corpus, recipe.augment, recipe.seed)
     inputs = input_hashes(files)
     out = out.absolute()
     with writing(out) as directory:
         work = work_directory(out, recipe, inputs)
         run = Run(recipe, corpus, work, say)
         encoder = run.train()
-        write_checkpoint(directory, encoder, run.tokenizer, recipe, corpus, run.reports, inputs)
+        write_checkpoint(
+            directory, encoder, run.tokenizer, recipe, corpus, run.reports, inputs, run.mined
+        )
     shutil.rmtree(work.parent, ignore_errors=True)
     say(f"wrote {out} after {time.monotonic() - began:.0f} s")

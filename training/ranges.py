@@ -49,12 +49,15 @@ RANGES: tuple[tuple[str, float, float], ...] = (
             ("rest_share", 0, 1),
             ("teacher_share", 0, 1),
             ("teacher_depth", 1, _ANY),
+            ("misspelt_share", 0, 1),
         )
     ),
     ("supcon.margin", _ABOVE_ZERO, 2),
     ("instances.items", 2, _ANY),
     ("instances.assumed", 0, _ANY),
-    ("mine.depth", 0, _ANY),
+    ("augment.misspelt_share", 0, 1),
+    ("mine.depth", 0, 200),
+    ("mine.rounds", 1, 10),
     ("circle.gamma", _ABOVE_ZERO, _ANY),
     *((f"circle.weight_{pair}", 0, _ANY) for pair in ("20", "10", "21")),
 )

@@ -71,12 +71,14 @@ class PretrainSettings(StageSettings):
 
     `rest_share` of the span pairs hide the span from the product's text, so that meaning has to
     stand in for the missing words; `teacher_share` of each batch are queries without judgments,
-    paired with one of the `teacher_depth` products that BM25 finds for them.
+    paired with one of the `teacher_depth` products that BM25 finds for them. `misspelt_share` of
+    the span texts have one slip in them.
     """
 
     rest_share: float = 0.5
     teacher_share: float = 0.3
     teacher_depth: int = 8
+    misspelt_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -108,9 +110,22 @@ class InstanceSettings:
 
 @dataclass(frozen=True)
 class MineSettings:
-    """Hard samples from the top `depth` of the stage-1 encoder; `depth = 0` leaves mining out."""
+    """Hard samples from the top `depth` of the stage-1 encoder; `depth = 0` leaves mining out.
+
+    Each of `rounds` mines with the encoder so far and refines it. Without `originals` stage 2 sees
+    hard samples alone, which is an ablation: it forgets.
+    """
 
     depth: int = 100
+    rounds: int = 1
+    originals: bool = True
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """`misspelt_share` of the graded queries join once more with one slip (the paper: .3 to .5)."""
+
+    misspelt_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -124,6 +139,7 @@ class Recipe:
     text: TextSettings = field(default_factory=TextSettings)
     bag: PretrainSettings = field(default_factory=PretrainSettings)
     pretrain: PretrainSettings = field(default_factory=PretrainSettings)
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
     instances: InstanceSettings = field(default_factory=InstanceSettings)
     supcon: SupconSettings = field(default_factory=SupconSettings)
     mine: MineSettings = field(default_factory=MineSettings)

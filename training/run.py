@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from transformers import PreTrainedTokenizerFast, set_seed
 
 from catalog.text import normalise
 from training.batches import InstanceCollator, InstanceDataset, PairCollator, PairDataset
 from training.corpus import Corpus
 from training.dev import dev_measure
-from training.embed import embed_texts
 from training.instances import GradedList, graded_lists
-from training.judge import HumanJudge
+from training.judge import Judge
 from training.learner import InstanceLearner, PairLearner
-from training.mining import Mined, mine
+from training.mine_round import mine_round
+from training.mined_pairs import MinedPairs
+from training.mining import Mined
 from training.model import TwinEncoder
 from training.network import fresh_encoder, grow, pretrained_encoder, text_template, trainable
 from training.objectives import Objective, stage_one, stage_two
@@ -34,13 +33,18 @@ Say = Callable[[str], None]
 
 @dataclass
 class Run:
-    """One run under way: what it learns from and what its stages have reported so far."""
+    """One run under way: what it learns from and what its stages have reported so far.
+
+    `judges` grade mined pairs that no human judged, in this order; `mined` is what came of it.
+    """
 
     recipe: Recipe
     corpus: Corpus
     work: Path
     say: Say
+    judges: Mapping[str, Judge] = field(default_factory=dict)
     reports: dict[str, dict[str, Any]] = field(default_factory=dict)
+    mined: MinedPairs | None = None
     tokenizer: PreTrainedTokenizerFast = field(init=False)
 
     def train(self) -> TwinEncoder:
@@ -56,10 +60,30 @@ class Run:
         if recipe.supcon.steps and lists:
             self._instances("supcon", encoder, recipe.supcon, lists, stage_one(recipe.supcon))
         if recipe.refine.steps and lists:
-            mined = self._mine(encoder) if recipe.mine.depth else None
-            lists = list(mined.lists) if mined else lists
-            self._instances("refine", encoder, recipe.refine, lists, stage_two(recipe.circle))
+            self._refine(encoder, lists)
         return encoder.cpu().eval()
+
+    def _refine(self, encoder: TwinEncoder, lists: list[GradedList]) -> None:
+        recipe, objective = self.recipe, stage_two(self.recipe.circle)
+        if not recipe.mine.depth:
+            self._instances("refine", encoder, recipe.refine, lists, objective)
+            return
+        mined: Mined | None = None
+        for number in range(1, recipe.mine.rounds + 1):
+            suffix = "" if number == 1 else f"-{number}"
+            mined, report = mine_round(
+                encoder, self.tokenizer, self.corpus, recipe, self.judges, number, mined
+            )
+            self.reports[f"mine{suffix}"] = report
+            self.say(
+                f"mine{suffix}: {mined.judged} of {mined.retrieved} retrieved pairs judged, "
+                f"{mined.hard_negatives} hard negatives, {mined.hard_positives} hard positives"
+            )
+            first = 0 if recipe.mine.originals else len(lists)
+            taught = mined.lists[first:] or mined.lists
+            self._instances(f"refine{suffix}", encoder, recipe.refine, taught, objective)
+        if mined is not None:
+            self.mined = mined.pairs
 
     def _start(self) -> TwinEncoder:
         """A pretrained encoder, or one that begins as a bag of subwords."""
@@ -159,36 +183,6 @@ class Run:
         figures = ", ".join(f"{key} {value:.4f}" for key, value in last.items() if key != "step")
         loss = f"loss {report['loss'][-1][1]}" if report["loss"] else "already done"
         self.say(f"{name}: {report['seconds']} s, {loss}{', ' + figures if figures else ''}")
-
-    def _mine(self, encoder: TwinEncoder) -> Mined:
-        began = time.monotonic()
-        graded, prefix = self.corpus.train, self.recipe.text.query_prefix
-        queries = [prefix + query for query in graded]
-        # The unique training items, as in the paper: most others no judge could grade.
-        rows = sorted({row for grades in graded.values() for row in grades})
-        items = [self.corpus.items[row] for row in rows]
-        mined = mine(
-            embed_texts(encoder, self.tokenizer, queries, "query"),
-            embed_texts(encoder, self.tokenizer, items, "item"),
-            graded,
-            HumanJudge(graded),
-            self.recipe.mine.depth,
-            self.recipe.instances,
-            np.array(rows),
-        )
-        self.reports["mine"] = {
-            "seconds": round(time.monotonic() - began, 1),
-            "retrieved": mined.retrieved,
-            "judged": mined.judged,
-            "hard_negatives": mined.hard_negatives,
-            "hard_positives": mined.hard_positives,
-            "instances": len(mined.lists),
-        }
-        self.say(
-            f"mine: {mined.judged} of {mined.retrieved} retrieved pairs judged, "
-            f"{mined.hard_negatives} hard negatives, {mined.hard_positives} hard positives"
-        )
-        return mined
 
 
 def _vocabulary_texts(corpus: Corpus) -> list[str]:

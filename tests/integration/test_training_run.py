@@ -22,7 +22,13 @@ from catalog.artefact import read_manifest
 from catalog.demo import QueryCounts, generate, write
 from catalog.errors import BundleError, GradusError, JudgmentError, TrainingError
 from catalog.model import Grade, Judgment, Product
-from catalog.readers import read_judgments, read_queries, write_judgments, write_products
+from catalog.readers import (
+    read_judgments,
+    read_products,
+    read_queries,
+    write_judgments,
+    write_products,
+)
 from catalog.split import query_hash
 from training.cli import app
 
@@ -47,6 +53,9 @@ average = 0.9
 [pretrain]
 steps = 3
 batch = 8
+misspelt_share = 0.3
+[augment]
+misspelt_share = 0.4
 [instances]
 items = 6
 assumed = 2
@@ -57,13 +66,14 @@ head_rate = 3.0
 stay = 0.5
 [mine]
 depth = 20
+rounds = 2
 [refine]
 steps = 3
 batch = 4
 average = 0.5
 stay = 0.5
 """
-STAGES = ("bag", "pretrain", "supcon", "mine", "refine")
+STAGES = ("bag", "pretrain", "supcon", "mine", "refine", "mine-2", "refine-2")
 
 Say = Callable[[str], None]
 
@@ -191,7 +201,7 @@ def test_every_stage_reports(trained: Path) -> None:
         assert stage["dev"][-1]["step"] == steps
         assert stage["queries_per_second"] > 0
     assert body["quality"] == {
-        k: v for k, v in body["stages"]["refine"]["dev"][-1].items() if k != "step"
+        k: v for k, v in body["stages"]["refine-2"]["dev"][-1].items() if k != "step"
     }
     assert body["stages"]["mine"]["judged"] > 0
 
@@ -200,7 +210,27 @@ def test_every_query_that_was_used_is_on_record(trained: Path, shop: Path) -> No
     asked = [query for query, _ in read_queries(shop / "queries.tsv")]
     judged = [one.query for one in read_judgments(shop / "qrels_train.tsv")]
     hashes = json.loads((trained / "train_queries.json").read_text())
-    assert hashes == sorted({query_hash(query) for query in [*asked, *judged]})
+    known = {query_hash(query) for query in [*asked, *judged]}
+    assert hashes == sorted(set(hashes))
+    assert known < set(hashes), "misspelt variants are on record, too"
+    body = report(trained)
+    originals = body["train_queries"] - len(set(hashes) - known)
+    assert len(set(hashes) - known) == pytest.approx(0.4 * originals, abs=2)
+
+
+def test_every_mined_pair_is_kept(trained: Path, shop: Path) -> None:
+    from training.mined_pairs import read_mined
+
+    ids = {p.id: row for row, p in enumerate(read_products(shop / "products.jsonl", "gradus"))}
+    pairs = read_mined(trained / "mined.parquet", ids)
+    stages = report(trained)["stages"]
+    assert len(pairs) >= stages["mine"]["retrieved"]
+    assert set(pairs.round.tolist()) == {1, 2}
+    assert set(pairs.judge.tolist()) == {"", "human"}
+    assert pairs.count("hard_negative") == stages["mine-2"]["hard_negatives"]
+    assert pairs.count("hard_positive") == stages["mine-2"]["hard_positives"]
+    assert pairs.rank.min() == 1
+    assert pairs.rank.max() == 20
 
 
 def test_the_network_can_be_read_back(trained: Path) -> None:
@@ -554,7 +584,7 @@ def test_three_products_are_enough(few: Callable[..., Path], tmp_path: Path) -> 
 
 
 def test_a_single_judged_query_is_trained_on(few: Callable[..., Path], tmp_path: Path) -> None:
-    job(few({"kettle": {"a": 2, "c": 0}}), tmp_path / "out")
+    job(few({"kettle": {"a": 2, "c": 0}}), tmp_path / "out", augment__misspelt_share="0")
     body = report(tmp_path / "out")
     assert (body["train_queries"], body["dev_queries"], body["quality"]) == (1, 0, {})
     assert tuple(body["stages"]) == STAGES
@@ -565,7 +595,8 @@ def test_judgments_of_one_grade_leave_the_judged_stages_out(
 ) -> None:
     said: list[str] = []
     shop = few({"kettle": {"a": 2, "b": 2}, "hose": {"c": 2}})
-    job(shop, tmp_path / "out", say=said.append, instances__assumed="0", dev_fraction="0")
+    plain = {"instances__assumed": "0", "dev_fraction": "0", "augment__misspelt_share": "0"}
+    job(shop, tmp_path / "out", say=said.append, **plain)
     (line,) = (one for one in said if one.startswith("supcon, refine: left out"))
     assert "none of 2 judged queries has products of two grades" in line
     assert list(report(tmp_path / "out")["stages"]) == ["bag", "pretrain"]

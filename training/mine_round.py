@@ -1,0 +1,59 @@
+"""One round of mining in a training run: embed, search, judge, report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from transformers import PreTrainedTokenizerFast
+
+from training.corpus import Corpus
+from training.embed import embed_texts
+from training.judge import HumanJudge, Judge
+from training.mining import Mined, mine
+from training.model import TwinEncoder
+from training.recipe import Recipe
+
+
+def mine_round(
+    encoder: TwinEncoder,
+    tokenizer: PreTrainedTokenizerFast,
+    corpus: Corpus,
+    recipe: Recipe,
+    judges: Mapping[str, Judge],
+    number: int,
+    earlier: Mined | None,
+) -> tuple[Mined, dict[str, Any]]:
+    """Mine with the encoder as it is; `judges` by name grade what no human did, in their order.
+
+    Gives what was mined in this round and those before, and the round's report.
+    """
+    began = time.monotonic()
+    graded, prefix = corpus.train, recipe.text.query_prefix
+    queries = [prefix + query for query in graded]
+    # The unique training items, as in the paper: most others no judge could grade.
+    rows = sorted({row for grades in graded.values() for row in grades})
+    items = [corpus.items[row] for row in rows]
+    mined = mine(
+        embed_texts(encoder, tokenizer, queries, "query"),
+        embed_texts(encoder, tokenizer, items, "item"),
+        graded,
+        HumanJudge(graded),
+        recipe.mine.depth,
+        recipe.instances,
+        np.array(rows),
+        further=judges,
+        judge_name="human",
+        round_number=number,
+        earlier=earlier.pairs if earlier else None,
+    )
+    return mined, {
+        "seconds": round(time.monotonic() - began, 1),
+        "retrieved": mined.retrieved,
+        "judged": mined.judged,
+        "hard_negatives": mined.hard_negatives,
+        "hard_positives": mined.hard_positives,
+        "instances": len(mined.lists),
+    }
