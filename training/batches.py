@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast
 
 from training.augment.spelling import misspelt
 from training.instances import GradedList, Instance, draw_items
-from training.recipe import InstanceSettings, PretrainSettings, TextSettings
+from training.settings import InstanceSettings, PretrainSettings, TextSettings
 from training.spans import SpanPair, SpanSource
 from training.teacher import Taught
 from training.tokenizer import token_ids

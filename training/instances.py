@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from training.recipe import InstanceSettings
+from training.settings import InstanceSettings
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from torch.optim.swa_utils import AveragedModel
 from training.losses.infonce import info_nce
 from training.model import TwinEncoder
 from training.objectives import Objective
-from training.recipe import GradedStageSettings, StageSettings
+from training.settings import GradedStageSettings, StageSettings
 
 # 1/τ above this turns float noise in cosines into loss; below 1 the softmax is flat.
 _SCALE_BOUNDS = (1.0, 100.0)

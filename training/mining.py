@@ -12,7 +12,7 @@ from training.instances import GradedList, graded_lists, has_signal
 from training.judge import Judge
 from training.mined_pairs import NO_GRADE, MinedPairs, Texts
 from training.mined_search import Method, nearest
-from training.recipe import InstanceSettings
+from training.settings import InstanceSettings
 
 Grades = NDArray[np.int8]
 

@@ -12,7 +12,8 @@ from catalog.encoder_spec import EncoderSpec
 from catalog.errors import TrainingError
 from catalog.template import TextTemplate
 from training.model import TwinEncoder, fresh_backbone, pretrained_backbone
-from training.recipe import NetworkSettings, Recipe, TextSettings
+from training.recipe import Recipe
+from training.settings import NetworkSettings, TextSettings
 from training.tokenizer import first_line
 
 

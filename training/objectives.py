@@ -12,7 +12,7 @@ from training.losses.circle import CircleSettings, circle
 from training.losses.cosent import cosent
 from training.losses.graded_supcon import graded_supcon
 from training.losses.triplet import weighted_triplet
-from training.recipe import SupconSettings
+from training.settings import SupconSettings
 
 # scores of every query with every item of the batch (n, m), own places (n, items), grades, present,
 # 1/τ → the sum over instances

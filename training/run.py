@@ -22,7 +22,8 @@ from training.mining import Mined
 from training.model import TwinEncoder
 from training.network import fresh_encoder, grow, pretrained_encoder, text_template, trainable
 from training.objectives import Objective, stage_one, stage_two
-from training.recipe import GradedStageSettings, PretrainSettings, Recipe, StageSettings
+from training.recipe import Recipe
+from training.settings import GradedStageSettings, PretrainSettings, StageSettings
 from training.spans import SpanSource
 from training.stages import run_stage
 from training.teacher import Taught, teach

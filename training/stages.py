@@ -25,7 +25,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from training.batches import Batch
 from training.callbacks import AverageCallback, DevCallback, LineCallback
 from training.learner import Learner
-from training.recipe import StageSettings
+from training.settings import StageSettings
 
 _LOGS_A_STAGE = 20
 

@@ -22,7 +22,7 @@ from training.batches import (
     padded,
 )
 from training.instances import GradedList, Instance, draw_items, graded_lists
-from training.recipe import InstanceSettings, PretrainSettings, TextSettings
+from training.settings import InstanceSettings, PretrainSettings, TextSettings
 from training.spans import SpanPair, SpanSource, bare
 from training.teacher import Taught, teach
 from training.tokenizer import learn_tokenizer, token_ids

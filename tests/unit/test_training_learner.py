@@ -9,7 +9,7 @@ from catalog.template import TextTemplate
 from training.learner import InstanceLearner, PairLearner, moved_from
 from training.model import TwinEncoder, fresh_backbone
 from training.objectives import stage_one
-from training.recipe import GradedStageSettings, StageSettings, SupconSettings
+from training.settings import GradedStageSettings, StageSettings, SupconSettings
 from training.stages import OrderedTrainer, _arguments
 
 SPEC = EncoderSpec(

@@ -10,7 +10,7 @@ import pytest
 from training.instances import GradedList, draw_items, graded_lists
 from training.judge import HumanJudge
 from training.mining import mine
-from training.recipe import InstanceSettings
+from training.settings import InstanceSettings
 
 PLAIN = InstanceSettings(assumed=0)
 

@@ -7,7 +7,7 @@ from training import learner as module
 from training.learner import InstanceLearner, PairLearner
 from training.losses.circle import CircleSettings
 from training.objectives import stage_one, stage_two
-from training.recipe import GradedStageSettings, StageSettings, SupconSettings
+from training.settings import GradedStageSettings, StageSettings, SupconSettings
 
 
 class Echo(torch.nn.Module):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from training.augment.spelling import misspelt_queries
 from training.corpus import Corpus
-from training.recipe import AugmentSettings
+from training.settings import AugmentSettings
 
 
 def with_misspelt_queries(corpus: Corpus, settings: AugmentSettings, seed: int) -> Corpus:
