@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.margins import margins
 from catalog.model import Grade
 from index.analysis import query_terms, stem, words
 from index.calibration import TIERS
@@ -18,7 +19,6 @@ from index.pair_measures import (
     brier_skill,
     confusion,
     expected_calibration_error,
-    margins,
     ranked_probability_skill,
 )
 from index.pairs import collect_pairs

@@ -65,22 +65,3 @@ def confusion(truth: Grades, said: Grades) -> list[list[int]]:
     np.add.at(table, (truth, said), 1)
     rows: list[list[int]] = table.tolist()
     return rows
-
-
-def margins(scores: Scores, grades: Grades, query: NDArray[np.int64]) -> tuple[float, float, int]:
-    """Average and worst margin over queries with both exact and irrelevant pairs, and their number.
-
-    Average: mean score of grade 2 less mean score of grade 0. Worst: lowest of grade 2 less
-    highest of grade 0. (arXiv:2602.17654, separation of grades.)
-    """
-    averages, worsts = [], []
-    for number in np.unique(query):
-        of_query = query == number
-        exact = scores[of_query & (grades == Grade.EXACT)]
-        wrong = scores[of_query & (grades == Grade.IRRELEVANT)]
-        if len(exact) and len(wrong):
-            averages.append(exact.mean() - wrong.mean())
-            worsts.append(exact.min() - wrong.max())
-    if not averages:
-        return float("nan"), float("nan"), 0
-    return float(np.mean(averages)), float(np.mean(worsts)), len(averages)

@@ -6,12 +6,12 @@ import math
 import numpy as np
 import pytest
 
+from catalog.margins import margins
 from index.pair_measures import (
     auc,
     brier_skill,
     confusion,
     expected_calibration_error,
-    margins,
     ranked_probability_skill,
 )
 
