@@ -1,30 +1,56 @@
-"""What happens after a step: the average grows, the dev split is measured, a line is printed."""
+"""What happens after a step: the average grows, the dev split is measured, progress is shown."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
+from tqdm import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from training.dev import DevResult
 from training.learner import Learner
+
+_QUALITY = "dev_ndcg@10"
 
 
 class DevCallback(TrainerCallback):
     """Measures the dev split now and then, into the history that checkpoints keep."""
 
-    def __init__(self, measure: Callable[[], dict[str, float]], every: int) -> None:
+    def __init__(
+        self,
+        measure: Callable[[], DevResult],
+        every: int,
+        log: Callable[[dict[str, float]], None],
+    ) -> None:
         self._measure = measure
         self._every = every
+        self._log = log
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Measure what the stage begins with; one that goes on has that in its history."""
+        if state.global_step == 0:
+            self._keep(state)
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Measure every `every` steps and at the last."""
-        last = state.global_step == state.max_steps
-        if state.is_world_process_zero and (state.global_step % self._every == 0 or last):
-            state.log_history.append({"step": float(state.global_step), **self._measure()})
+        if state.global_step % self._every == 0 or state.global_step == state.max_steps:
+            self._keep(state)
+
+    def _keep(self, state: TrainerState) -> None:
+        if not state.is_world_process_zero:
+            return
+        result = self._measure()
+        self._log(dict(result.figures))
+        if state.global_step in (0, state.max_steps):
+            history: list[dict[str, Any]] = state.log_history
+            history.append({"step": state.global_step, "separation": result.separation})
 
 
 class AverageCallback(TrainerCallback):
@@ -40,8 +66,58 @@ class AverageCallback(TrainerCallback):
         self._learner.remember()
 
 
+def progress_callback(say: Callable[[str], None]) -> TrainerCallback:
+    """A bar on a terminal, else lines: a bar in a log file would be noise."""
+    return BarCallback() if sys.stderr.isatty() else LineCallback(say)
+
+
+class BarCallback(TrainerCallback):
+    """A progress bar with the last loss, the last dev nDCG@10 and the time still to go."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Start where this start of the stage begins."""
+        if state.is_world_process_zero:
+            self._bar = tqdm(
+                total=state.max_steps,
+                initial=state.global_step,
+                unit="step",
+                dynamic_ncols=True,
+                file=sys.stderr,
+            )
+            self._show(state)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """One step on."""
+        if self._bar is not None:
+            self._bar.update(state.global_step - self._bar.n)
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Show what was measured since."""
+        if self._bar is not None:
+            self._show(state)
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Leave the bar as it ended."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def _show(self, state: TrainerState) -> None:
+        self._bar.set_postfix_str(", ".join(_measured(state)))
+
+
 class LineCallback(TrainerCallback):
-    """A line per log for a run without a terminal, where a progress bar would be noise."""
+    """A line per log for a run without a terminal."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
@@ -61,13 +137,20 @@ class LineCallback(TrainerCallback):
         logs: dict[str, float] | None = None,
         **_: Any,
     ) -> None:
-        """Step, loss and the time still to go."""
+        """Step, loss, the last dev nDCG@10 if there is one, and the time still to go."""
         if not logs or "loss" not in logs or not state.is_world_process_zero:
             return
         step, began = self._began
         rate = (time.monotonic() - began) / max(1, state.global_step - step)
         left = rate * (state.max_steps - state.global_step)
         self._say(
-            f"  step {state.global_step}/{state.max_steps}  loss {logs['loss']:.4f}  "
+            f"  step {state.global_step}/{state.max_steps}  {'  '.join(_measured(state))}  "
             f"{left:.0f} s to go"
         )
+
+
+def _measured(state: TrainerState) -> list[str]:
+    """The last loss and the last dev nDCG@10, as far as there are any."""
+    names = {"loss": "loss", _QUALITY: "dev nDCG@10"}
+    found = {key: entry[key] for entry in state.log_history for key in names if key in entry}
+    return [f"{name} {found[key]:.4f}" for key, name in names.items() if key in found]

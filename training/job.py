@@ -12,11 +12,13 @@ import torch
 from catalog.artefact import writing
 from catalog.issues import Issues
 from training.augment.apply import with_misspelt_queries
-from training.checkpoint import input_hashes, work_directory, write_checkpoint
-from training.corpus import CorpusFiles, read_corpus
+from training.checkpoint import input_hashes, write_checkpoint
+from training.corpus import Corpus, CorpusFiles, read_corpus
 from training.network import text_template
+from training.ranks import Ranks, joined
 from training.recipe import Recipe
 from training.run import Run
+from training.work import held, prepare, work_path
 
 
 def run_job(
@@ -24,17 +26,48 @@ def run_job(
 ) -> None:
     """Train by `recipe` on `files` and write the checkpoint to `out`.
 
-    What is killed or stopped leaves its work beside `out` and goes on when run again.
+    What is killed or stopped leaves its work beside `out` and goes on when run again. Of several
+    processes that torchrun started the first one speaks and writes.
 
     Raises:
         CatalogError, JudgmentError: an input file cannot be used, or a held-out query leaks.
-        TrainingError: no products, or a backbone that cannot be loaded.
+        TrainingError: no products, no such backbone, or another run is writing to `out`.
         BundleError: `out` is something other than an artefact; said before anything is trained.
 
     """
     if threads:
         torch.set_num_threads(threads)
+    with joined() as ranks:
+        _train(recipe, files, out.absolute(), ranks, ranks.only_first(say))
+
+
+def _train(
+    recipe: Recipe, files: CorpusFiles, out: Path, ranks: Ranks, say: Callable[[str], None]
+) -> None:
     began = time.monotonic()
+    corpus = _read(recipe, files, say)
+    inputs = input_hashes(files)
+    run = Run(recipe, corpus, work_path(out, recipe, inputs), say)
+    if not ranks.first:
+        ranks.wait()  # until the work directory is ours
+        run.train()
+        ranks.wait()
+        return
+    with held(out):
+        with writing(out) as directory:
+            prepare(run.work)
+            ranks.wait()
+            encoder = run.train()
+            ranks.wait()
+            write_checkpoint(
+                directory, encoder, run.tokenizer, recipe, corpus, run.reports, inputs, run.mined
+            )
+        shutil.rmtree(run.work, ignore_errors=True)
+    say(f"wrote {out} after {time.monotonic() - began:.0f} s")
+
+
+def _read(recipe: Recipe, files: CorpusFiles, say: Callable[[str], None]) -> Corpus:
+    """The corpus, and a word on what it holds."""
     issues = Issues()
     corpus = read_corpus(
         files,
@@ -50,15 +83,4 @@ def run_job(
         f"{len(corpus.train)} graded queries, {len(corpus.dev)} for dev, "
         f"{len(corpus.queries)} without grades"
     )
-    corpus = with_misspelt_queries(corpus, recipe.augment, recipe.seed)
-    inputs = input_hashes(files)
-    out = out.absolute()
-    with writing(out) as directory:
-        work = work_directory(out, recipe, inputs)
-        run = Run(recipe, corpus, work, say)
-        encoder = run.train()
-        write_checkpoint(
-            directory, encoder, run.tokenizer, recipe, corpus, run.reports, inputs, run.mined
-        )
-    shutil.rmtree(work.parent, ignore_errors=True)
-    say(f"wrote {out} after {time.monotonic() - began:.0f} s")
+    return with_misspelt_queries(corpus, recipe.augment, recipe.seed)

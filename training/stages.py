@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -14,20 +13,20 @@ import torch
 from torch.utils.data import Dataset, SequentialSampler
 from transformers import (
     PrinterCallback,
-    ProgressCallback,
     Trainer,
-    TrainerCallback,
     TrainerState,
     TrainingArguments,
 )
 from transformers.trainer import TRAINER_STATE_NAME
 
 from training.batches import Batch
-from training.callbacks import AverageCallback, DevCallback, LineCallback
+from training.callbacks import AverageCallback, DevCallback, progress_callback
+from training.dev import DevResult
 from training.learner import Learner
 from training.settings import StageSettings
 
 _LOGS_A_STAGE = 20
+_MEASURES_A_STAGE = 4  # of the dev split, besides the one before the first step
 
 
 class OrderedTrainer(Trainer):
@@ -36,8 +35,16 @@ class OrderedTrainer(Trainer):
     head_rate: float = 1.0
 
     def _get_train_sampler(self, *_: Any) -> SequentialSampler:
+        # Datasets hold a batch a step and are functions of the place: several processes, which
+        # take their batches in turn, read on beyond that.
         dataset: Any = self.train_dataset
-        return SequentialSampler(dataset)
+        return SequentialSampler(range(len(dataset) * self.args.world_size))
+
+    def log_between(self, values: dict[str, float]) -> None:
+        """Log from a callback; the library would then forget the loss that is due at this step."""
+        due = self.control.should_log
+        self.log(values)
+        self.control.should_log = due
 
     def create_optimizer(self) -> torch.optim.Optimizer:
         """The library's optimizer with two learning rates: the backbone's and the heads'."""
@@ -70,32 +77,34 @@ def run_stage(
     work: Path,
     seed: int,
     say: Callable[[str], None],
-    measure: Callable[[], dict[str, float]] | None = None,
+    measure: Callable[[], DevResult] | None = None,
 ) -> dict[str, Any]:
     """Optimise `learner` in place; give loss curve, dev curve, seconds and rate of this start.
+
+    With dev queries the report also has how far apart the grades lay before and after.
 
     A stage that was killed goes on from its last whole checkpoint in `work`, to the same weights
     that an unbroken one reaches; one that was finished is read back.
     """
-    every = max(1, settings.steps // _LOGS_A_STAGE)
-    callbacks: list[TrainerCallback] = [AverageCallback(learner)]
-    if measure:
-        callbacks.append(DevCallback(measure, max(1, settings.steps // 4)))
     trainer = OrderedTrainer(
         model=learner,
-        args=_arguments(settings, work, seed, every),
+        args=_arguments(settings, work, seed),
         train_dataset=dataset,
         data_collator=collator,
-        callbacks=callbacks,
+        callbacks=[AverageCallback(learner)],
     )
     trainer.head_rate = settings.head_rate
+    if trainer.is_world_process_zero():
+        _clear_half_written(work)
+    trainer.accelerator.wait_for_everyone()
     done, checkpoint = _last_checkpoint(work)
     if checkpoint:
         say(f"  goes on from step {done} of {settings.steps}")
     trainer.remove_callback(PrinterCallback)
-    if not sys.stderr.isatty():
-        trainer.remove_callback(ProgressCallback)
-        trainer.add_callback(LineCallback(say))
+    if measure:
+        every = max(1, settings.steps // _MEASURES_A_STAGE)
+        trainer.add_callback(DevCallback(measure, every, trainer.log_between))
+    trainer.add_callback(progress_callback(say))
     with warnings.catch_warnings():
         # accelerate asks for pinned memory and finds no device to pin it for.
         warnings.filterwarnings("ignore", message=".*pin_memory.*")
@@ -108,18 +117,22 @@ def run_stage(
     learner.settle()
     seconds = result.metrics["train_runtime"]
     history = trainer.state.log_history
+    queries = (settings.steps - done) * settings.batch * trainer.args.world_size
     return {
         "seconds": round(seconds, 1),
-        "queries_per_second": round(
-            (settings.steps - done) * settings.batch / max(seconds, 1e-3), 1
-        ),
+        "queries_per_second": round(queries / max(seconds, 1e-3), 1),
         "loss": [[entry["step"], round(entry["loss"], 4)] for entry in history if "loss" in entry],
         "temperature": round(1.0 / float(learner.scale.detach()), 4),
-        "dev": [entry for entry in history if any(key.startswith("dev_") for key in entry)],
+        "dev": [_dev_figures(entry) for entry in history if "dev_ndcg@10" in entry],
+        "separation": [
+            {"step": entry["step"], **entry["separation"]}
+            for entry in history
+            if "separation" in entry
+        ],
     }
 
 
-def _arguments(settings: StageSettings, work: Path, seed: int, every: int) -> TrainingArguments:
+def _arguments(settings: StageSettings, work: Path, seed: int) -> TrainingArguments:
     cuda = torch.cuda.is_available()
     arguments = TrainingArguments(
         output_dir=str(work),
@@ -134,7 +147,7 @@ def _arguments(settings: StageSettings, work: Path, seed: int, every: int) -> Tr
         use_cpu=not cuda,
         seed=seed,
         data_seed=seed,
-        logging_steps=every,
+        logging_steps=max(1, settings.steps // _LOGS_A_STAGE),
         logging_dir=str(work / "tensorboard"),
         report_to=["tensorboard"],
         save_strategy="steps",
@@ -144,7 +157,7 @@ def _arguments(settings: StageSettings, work: Path, seed: int, every: int) -> Tr
         label_names=[],
         dataloader_num_workers=0,
         dataloader_pin_memory=cuda,
-        disable_tqdm=not sys.stderr.isatty(),
+        disable_tqdm=True,  # it would print raw dictionaries beside the bar
         log_level=os.environ.get("TRANSFORMERS_VERBOSITY", "warning"),
     )
     # Several visible GPUs would be fed by DataParallel, which cuts a batch in pieces: instances
@@ -153,17 +166,24 @@ def _arguments(settings: StageSettings, work: Path, seed: int, every: int) -> Tr
     return arguments
 
 
-def _last_checkpoint(work: Path) -> tuple[int, str | None]:
-    """The step and path of the last whole checkpoint; what was being written is removed."""
-    for path in sorted(work.glob("checkpoint-*"), key=_step, reverse=True):
+def _dev_figures(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: entry[key] for key in entry if key == "step" or key.startswith("dev_")}
+
+
+def _clear_half_written(work: Path) -> None:
+    """Remove what was being written when the process was killed."""
+    for path in work.glob("checkpoint-*"):
         try:
             # The trainer writes this file last.
             TrainerState.load_from_json(str(path / TRAINER_STATE_NAME))
         except (OSError, ValueError, TypeError):
             shutil.rmtree(path)
-            continue
-        return _step(path), str(path)
-    return 0, None
+
+
+def _last_checkpoint(work: Path) -> tuple[int, str | None]:
+    """The step and path of the last checkpoint."""
+    last = max(work.glob("checkpoint-*"), key=_step, default=None)
+    return (_step(last), str(last)) if last else (0, None)
 
 
 def _step(checkpoint: Path) -> int:

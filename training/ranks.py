@@ -1,0 +1,52 @@
+"""Several processes that train together, as torchrun starts them: who leads, and who waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import environ
+
+import torch
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """One process's place among `count`. The first one prints and writes; alone it is the first."""
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this process prints and writes for all."""
+        return self.rank == 0
+
+    def wait(self) -> None:
+        """Until every process has come here; at once for one that is alone."""
+        if self.count > 1:
+            torch.distributed.barrier()
+
+    def only_first(self, say: Callable[[str], None]) -> Callable[[str], None]:
+        """`say` for the first process, silence for the others."""
+        return say if self.first else lambda line: None
+
+
+@contextmanager
+def joined() -> Iterator[Ranks]:
+    """Join the processes that torchrun started (NCCL with GPUs, else gloo); leave them at the end.
+
+    Where torchrun was not used this is the only process, and nothing is set up.
+    """
+    if int(environ.get("WORLD_SIZE", "1")) < 2 or "LOCAL_RANK" not in environ:
+        yield Ranks()
+        return
+    from accelerate import PartialState
+
+    # What the trainer sets up too, which then finds it there; only we have to wait before that.
+    state = PartialState(cpu=not torch.cuda.is_available())
+    try:
+        yield Ranks(state.process_index, state.num_processes)
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
