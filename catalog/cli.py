@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from catalog.demo import QueryCounts, generate, write
+from catalog.demo.engagement_log import write_logs
+from catalog.demo.label_noise import write_label_noise
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -27,14 +29,39 @@ def demo_data(
             "lenient (siblings may miss a wish)."
         ),
     ] = "standard",
+    searches: Annotated[
+        int,
+        typer.Option(min=0, help="Also simulate so many searches and what followed (UBI logs)."),
+    ] = 0,
+    label_noise: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Share of training labels to make wrong; the true ones lie beside."
+        ),
+    ] = 0.0,
 ) -> None:
     """Write a made-up shop: products, queries as shoppers type them, graded judgments.
 
     The same arguments write the same bytes. docs/demo-shop.md has the rules of grading.
     """
     counts = QueryCounts(train_queries, calibration_queries, test_queries)
-    manifest = write(generate(seed, products, counts=counts, policy=policy), out)
+    shop = generate(seed, products, counts=counts, policy=policy)
+
+    def also(directory: Path) -> dict[str, Any]:
+        more: dict[str, Any] = {}
+        if label_noise:
+            write_label_noise(directory, shop.judgments, label_noise, seed)
+            more["label_noise"] = label_noise
+        if searches:
+            more["engagement"] = write_logs(shop, directory, searches, seed)
+        return more
+
+    manifest = write(shop, out, also)
     typer.echo(summary(manifest.quality))
+    if label_noise:
+        typer.echo(f"{label_noise:.1%} of the training labels are wrong")
+    if searches:
+        typer.echo(f"{searches:,} searches, {manifest.config['engagement']['events']:,} events")
     typer.echo(f"wrote {out}")
 
 

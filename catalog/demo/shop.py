@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
@@ -100,8 +100,12 @@ def generate(
     )
 
 
-def write(shop: DemoShop, out: Path) -> Manifest:
+def write(
+    shop: DemoShop, out: Path, also: Callable[[Path], Mapping[str, Any]] | None = None
+) -> Manifest:
     """Write the shop as an artefact of kind `demo-data`; an older one at `out` is replaced.
+
+    `also` may write more into the directory; what it returns joins the manifest's `config`.
 
     Raises:
         BundleError: something else is at `out`.
@@ -115,7 +119,8 @@ def write(shop: DemoShop, out: Path) -> Manifest:
         _write_queries(directory / HELD_OUT_QUERIES, held_out)
         for split in SPLITS:
             write_judgments(directory / f"qrels_{split}.tsv", shop.judgments[split])
-        return write_manifest(directory, KIND, config=shop.config, quality=figures(shop))
+        config = {**shop.config, **(also(directory) if also else {})}
+        return write_manifest(directory, KIND, config=config, quality=figures(shop))
 
 
 def figures(shop: DemoShop) -> dict[str, Any]:
