@@ -16,6 +16,8 @@ VERBS = {
     "demo": ("service.demo", "app", "From nothing to a served, graded answer on a made-up shop."),
     "demo-data": ("catalog.cli", "app", "Write a made-up shop: products, queries, judgments."),
     "train": ("training.cli", "app", "Products and judgments in, a refined encoder out."),
+    "judge": ("training.judges.cli", "app", "Train, measure and use judges of relevance."),
+    "ablate": ("training.ablation.cli", "app", "What each part of the training method is worth."),
     "export": ("export.cli", "app", "Encoder checkpoint in, ONNX encoder bundle out."),
     "index": ("index.cli", "index_app", "Build, publish, list and verify search indexes."),
     "evaluate": ("index.cli", "evaluate_app", "Measure an index against judgments."),

@@ -50,11 +50,19 @@ class Run:
 
     def train(self) -> TwinEncoder:
         """Every stage of the recipe in order; gives the refined encoder."""
+        return self.learn_grades(self.pretrain())
+
+    def pretrain(self) -> TwinEncoder:
+        """What comes before any judgment: a pretrained backbone, or stage 0."""
         set_seed(self.recipe.seed)
         encoder = self._start()
+        if self.recipe.pretrain.steps:
+            self._pairs("pretrain", encoder, self.recipe.pretrain, seed=self.recipe.seed + 1)
+        return encoder
+
+    def learn_grades(self, encoder: TwinEncoder) -> TwinEncoder:
+        """Stage 1, mining and stage 2, as far as the recipe has them and judgments allow."""
         recipe = self.recipe
-        if recipe.pretrain.steps:
-            self._pairs("pretrain", encoder, recipe.pretrain, seed=recipe.seed + 1)
         lists = graded_lists(self.corpus.train, recipe.instances)
         if not lists and (recipe.supcon.steps or recipe.refine.steps):
             self.say(f"supcon, refine: left out, {self._why_no_lists()}")

@@ -1,0 +1,147 @@
+"""The ablation on a tiny shop: every arm, what it writes, and that it goes on after a stop."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from catalog.demo import QueryCounts, generate, write
+from catalog.errors import JudgmentError, TrainingError
+from training.ablation.arms import ARMS, recipe_of
+from training.ablation.cli import app
+from training.ablation.config import read_config
+from training.recipe import load_recipe
+
+pytestmark = pytest.mark.slow
+
+RECIPE = """
+dev_fraction = 0.3
+[network]
+layers = 1
+width = 16
+heads = 2
+vocabulary = 300
+dim = 16
+[text]
+max_query_tokens = 8
+max_item_tokens = 12
+description_words = 2
+[bag]
+steps = 3
+batch = 16
+[instances]
+items = 6
+assumed = 2
+[supcon]
+steps = 3
+batch = 4
+learning_rate = 1e-3
+[mine]
+depth = 20
+[refine]
+steps = 2
+batch = 4
+learning_rate = 5e-4
+"""
+SHORT = ("cosent", "circle-only", "mined-only", "two-towers", "full")  # of eight, for time's sake
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("ablation")
+    write(generate(5, 80, counts=QueryCounts(20, 5, 10)), out)
+    (out / "tiny.toml").write_text(RECIPE)
+    return out
+
+
+def config(shop: Path, **changes: str) -> Path:
+    lines = {
+        "recipe": f'"{shop}/tiny.toml"',
+        "products": f'["{shop}/products.jsonl"]',
+        "qrels": f'["{shop}/qrels_train.tsv"]',
+        "seeds": "[1, 2]",
+        "learning_rates": "[1e-3, 3e-3]",
+        "arms": f"{list(SHORT)}".replace("'", '"'),
+        **changes,
+    }
+    body = "".join(f"{key} = {value}\n" for key, value in lines.items() if value)
+    path = shop / "ablation.toml"
+    path.write_text(body + f'[tests]\nunseen = "{shop}/qrels_test.tsv"\n')
+    return path
+
+
+def run(path: Path, out: Path):
+    result = CliRunner().invoke(app, [str(path), "--out", str(out), "--threads", "1"])
+    if result.exception is not None:
+        raise result.exception
+    return result
+
+
+def test_arms_are_trained_measured_and_told(shop: Path, tmp_path: Path) -> None:
+    first = run(config(shop), tmp_path)
+    assert first.stderr.count("run full-") == 3, "two rates on one seed, the better on the other"
+    body = json.loads((tmp_path / "ablation.json").read_text())
+    arms = body["tests"]["unseen"]["arms"]
+    assert set(arms) == {"base", *SHORT}
+    assert not any(arms["base"]["relative"].values())
+    for name in SHORT:
+        assert set(arms[name]["by_seed"]) == {"1", "2"}
+        assert arms[name]["rate"] in (1e-3, 3e-3)
+    full, rival = arms["full"], arms["cosent"]
+    assert rival["full_minus"]["mean"] == pytest.approx(
+        full["mean"]["ndcg@10"]["mean"] - rival["mean"]["ndcg@10"]["mean"]
+    )
+    assert full["mean"]["ndcg@10"]["mean"] == pytest.approx(
+        np.mean(list(full["by_seed"].values())), abs=1e-4
+    )
+    table = (tmp_path / "unseen.md").read_text()
+    assert all(f"({ARMS[name].letter})" in table for name in SHORT)
+    assert (tmp_path / "unseen.png").read_bytes().startswith(b"\x89PNG")
+
+    (one,) = tmp_path.glob("runs/*/full-2-*.json")
+    one.unlink()
+    again = run(config(shop), tmp_path)
+    assert [line for line in again.stderr.splitlines() if line.startswith("run ")] == [
+        f"run {one.stem}"
+    ]
+    assert json.loads((tmp_path / "ablation.json").read_text()) == body, "the same seed, the same"
+
+
+def test_arms_make_equally_many_steps() -> None:
+    recipe = load_recipe("demo")
+    total = recipe.supcon.steps + recipe.refine.steps
+    for arm in ARMS.values():
+        changed = recipe_of(arm, recipe, 1e-4)
+        assert changed.supcon.steps + changed.refine.steps == total
+        assert changed.mine.originals == arm.originals
+    full = recipe_of(ARMS["full"], recipe, 1e-4)
+    proportion = recipe.refine.learning_rate / recipe.supcon.learning_rate
+    assert full.refine.learning_rate == pytest.approx(1e-4 * proportion)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"arms": '["magic"]'}, "arms among"),
+        ({"products": ""}, "`products` is missing"),
+        ({"seeds": '["one"]'}, "whole seeds"),
+        ({"learning_rates": "[0.0]"}, "above 0"),
+        ({"colour": "1"}, "unknown key"),
+        ({"qrels": '"one"'}, "wrong type"),
+    ],
+)
+def test_a_configuration_that_cannot_be_is_refused(
+    changes: dict[str, str], words: str, shop: Path
+) -> None:
+    with pytest.raises(TrainingError, match=words):
+        read_config(config(shop, **changes))
+
+
+def test_a_test_query_that_would_be_trained_on_ends_it(shop: Path, tmp_path: Path) -> None:
+    leaked = config(shop, extra_qrels=f'["{shop}/qrels_test.tsv"]')
+    with pytest.raises(JudgmentError, match="held-out queries"):
+        run(leaked, tmp_path)

@@ -1,0 +1,104 @@
+"""What `gradus ablate` is told: data, recipe, seeds, arms and the rates every arm may try."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from catalog.errors import TrainingError
+from training.ablation.arms import ARMS
+from training.corpus import CorpusFiles
+from training.recipe import Recipe, load_recipe
+
+_KEYS = {
+    "recipe": str, "set": dict, "seeds": list, "arms": list, "learning_rates": list,
+    "products": list, "qrels": list, "extra_qrels": list, "queries": list, "layout": str,
+    "tests": dict,
+}  # fmt: skip
+_NEEDED = ("products", "qrels", "tests")
+
+
+@dataclass(frozen=True)
+class AblationConfig:
+    """The data, one recipe, and what is varied over it.
+
+    `tests` maps a name to a file of judgments that nothing was chosen on; `learning_rates` are
+    tried by every arm on the dev split with the first of `seeds`, the best is then used with all.
+    """
+
+    files: CorpusFiles
+    tests: dict[str, Path]
+    recipe: Recipe
+    seeds: tuple[int, ...] = (1, 2, 3)
+    arms: tuple[str, ...] = tuple(ARMS)
+    learning_rates: tuple[float, ...] = ()
+    changes: dict[str, str] = field(default_factory=dict)
+
+
+def read_config(path: Path) -> AblationConfig:
+    """Read the TOML file; relative paths in it are relative to where the command is run.
+
+    Raises:
+        TrainingError: no such file, no TOML, an unknown or missing key, or an impossible value.
+
+    """
+    body = _body(path)
+    changes = {key: _text(value) for key, value in body.get("set", {}).items()}
+    recipe = load_recipe(body.get("recipe", "demo"), changes)
+    arms = tuple(body.get("arms", ARMS))
+    seeds = tuple(body.get("seeds", (1, 2, 3)))
+    rates = tuple(float(rate) for rate in body.get("learning_rates", ()))
+    tests = {name: Path(file) for name, file in body["tests"].items()}
+    for holds, what, found in (
+        (set(arms) <= set(ARMS) and arms, f"arms among {', '.join(ARMS)}", arms),
+        (seeds and all(type(seed) is int and seed >= 0 for seed in seeds), "whole seeds", seeds),
+        (all(rate > 0 for rate in rates), "learning rates above 0", rates),
+        (tests, "one test file or more under [tests]", tests),
+        (recipe.supcon.steps and recipe.refine.steps, "a recipe with supcon and refine steps", 0),
+        (len(rates) < 2 or recipe.dev_fraction > 0, "dev_fraction above 0, to choose a rate by",
+         recipe.dev_fraction),
+    ):  # fmt: skip
+        if not holds:
+            raise TrainingError(
+                "the ablation cannot run like this", where=path, expected=what, found=str(found)
+            )
+    files = CorpusFiles(
+        products=[Path(file) for file in body["products"]],
+        qrels=[Path(file) for file in body["qrels"]],
+        extra_qrels=[Path(file) for file in body.get("extra_qrels", ())],
+        queries=[Path(file) for file in body.get("queries", ())],
+        held_out=list(tests.values()),  # a test query that is trained on ends the run
+        layout=body.get("layout"),
+    )
+    return AblationConfig(files, tests, recipe, seeds, arms, rates, changes)
+
+
+def _body(path: Path) -> dict[str, Any]:
+    try:
+        body = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TrainingError(
+            f"the configuration cannot be read: {error.strerror}", where=path
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TrainingError(f"the configuration is not valid TOML: {error}", where=path) from error
+    for key, value in body.items():
+        if key not in _KEYS:
+            raise TrainingError(
+                f"unknown key `{key}`", where=path, expected=f"one of {', '.join(_KEYS)}"
+            )
+        if not isinstance(value, _KEYS[key]):
+            raise TrainingError(
+                f"wrong type of `{key}`",
+                where=path, expected=_KEYS[key].__name__, found=repr(value),
+            )  # fmt: skip
+    if missing := [key for key in _NEEDED if key not in body]:
+        raise TrainingError(f"`{missing[0]}` is missing", where=path)
+    return body
+
+
+def _text(value: object) -> str:
+    """A TOML value as `--set` takes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

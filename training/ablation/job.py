@@ -1,0 +1,175 @@
+"""`gradus ablate`: one base a seed, every arm from it, measured alike, resumable run by run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedTokenizerFast, set_seed
+
+from catalog.artefact import hash_file
+from catalog.issues import Issues
+from catalog.readers import read_judgments
+from catalog.text import normalise
+from training.ablation.arms import ARMS, Arm, recipe_of
+from training.ablation.config import AblationConfig
+from training.ablation.measuring import Graded, measure
+from training.ablation.towers import TwoTowers
+from training.augment.apply import with_misspelt_queries
+from training.corpus import Corpus, read_corpus
+from training.model import TwinEncoder
+from training.network import text_template
+from training.recipe import Recipe
+from training.run import Run
+from training.tokenizer import pretrained_tokenizer
+
+Say = Callable[[str], None]
+Record = dict[str, Any]
+BASE = "base"
+
+
+class Ablation:
+    """The runs of one configuration below `out`; those already there are not run again."""
+
+    def __init__(self, config: AblationConfig, out: Path, say: Say) -> None:
+        self.config, self.say = config, say
+        self.corpus = _corpus(config)
+        self.tests = {name: _graded(path, self.corpus) for name, path in config.tests.items()}
+        self.directory = out / "runs" / _key(config)
+        self.directory.mkdir(parents=True, exist_ok=True)
+
+    def run(self) -> dict[str, dict[int, Record]]:
+        """Arm (and `base`) → seed → record of that run."""
+        rates = {name: self._tuned(ARMS[name]) for name in self.config.arms}
+        records: dict[str, dict[int, Record]] = {BASE: {}, **{name: {} for name in rates}}
+        for seed in self.config.seeds:
+            records[BASE][seed] = self._kept(f"{BASE}-{seed}", partial(self._base_record, seed))
+            for name, rate in rates.items():
+                records[name][seed] = self._trained(ARMS[name], seed, rate)
+        return records
+
+    def _tuned(self, arm: Arm) -> float:
+        """The rate with the best dev nDCG@10 on the first seed; every arm tries the same ones."""
+        rates = self.config.learning_rates or (self.config.recipe.supcon.learning_rate,)
+        if len(rates) == 1:
+            return rates[0]
+        seed = self.config.seeds[0]
+        dev = {rate: float(self._trained(arm, seed, rate)["dev"]["ndcg@10"]) for rate in rates}
+        best = max(rates, key=lambda rate: dev[rate])
+        tried = ", ".join(f"{rate:g}: {value:.4f}" for rate, value in dev.items())
+        self.say(f"{arm.name}: learning rate {best:g} by dev nDCG@10 ({tried})")
+        return best
+
+    def _trained(self, arm: Arm, seed: int, rate: float) -> Record:
+        return self._kept(f"{arm.name}-{seed}-{rate:g}", lambda: self._train(arm, seed, rate))
+
+    def _train(self, arm: Arm, seed: int, rate: float) -> Record:
+        recipe = recipe_of(arm, replace(self.config.recipe, seed=seed), rate)
+        encoder, tokenizer = self._base(seed)
+        if not arm.siamese:
+            encoder = TwoTowers(encoder)
+        work = self.directory / f".{arm.name}-{seed}-{rate:g}"
+        run = Run(recipe, self._taught(recipe), work, self.say)
+        run.tokenizer = tokenizer
+        set_seed(seed)
+        encoder = run.learn_grades(encoder)
+        stages = {
+            name: {key: report[key] for key in ("seconds", "loss", "dev") if key in report}
+            for name, report in run.reports.items()
+        }
+        record = {**self._measured(encoder, tokenizer), "rate": rate, "stages": stages}
+        shutil.rmtree(work, ignore_errors=True)
+        return record
+
+    def _taught(self, recipe: Recipe) -> Corpus:
+        """Dev queries are measured once, after the last stage, not on the way."""
+        corpus = with_misspelt_queries(self.corpus, recipe.augment, recipe.seed)
+        return replace(corpus, dev={})
+
+    def _base(self, seed: int) -> tuple[TwinEncoder, PreTrainedTokenizerFast]:
+        """The pre-trained encoder of a seed, trained at its first use."""
+        place = self.directory / f"{BASE}-{seed}"
+        if not (place / "whole").is_file():
+            recipe = replace(self.config.recipe, seed=seed)
+            run = Run(recipe, replace(self.corpus, dev={}), self.directory / f".{BASE}", self.say)
+            encoder = run.pretrain().cpu().eval()
+            shutil.rmtree(place, ignore_errors=True)
+            encoder.save(place)
+            run.tokenizer.save_pretrained(place)
+            (place / "whole").write_text("")
+            shutil.rmtree(run.work, ignore_errors=True)
+        return TwinEncoder.load(place), pretrained_tokenizer(str(place))
+
+    def _base_record(self, seed: int) -> Record:
+        return self._measured(*self._base(seed))
+
+    def _measured(self, encoder: TwinEncoder, tokenizer: PreTrainedTokenizerFast) -> Record:
+        record: Record = {
+            "tests": {
+                name: measure(encoder, tokenizer, self.corpus, graded).record()
+                for name, graded in self.tests.items()
+            }
+        }
+        if self.corpus.dev:
+            dev = measure(encoder, tokenizer, self.corpus, self.corpus.dev).values
+            record["dev"] = {"ndcg@10": round(float(dev["ndcg@10"].mean()), 5)}
+        return record
+
+    def _kept(self, name: str, make: Callable[[], Record]) -> Record:
+        path = self.directory / f"{name}.json"
+        if not path.is_file():
+            self.say(f"run {name}")
+            record = make()
+            half = path.with_suffix(".half")
+            half.write_text(json.dumps(record))
+            half.replace(path)
+        body: Record = json.loads(path.read_text())
+        return body
+
+
+def _corpus(config: AblationConfig) -> Corpus:
+    recipe = config.recipe
+    return read_corpus(
+        config.files,
+        text_template(recipe.text),
+        dev_fraction=recipe.dev_fraction,
+        seed=config.seeds[0],
+        issues=Issues(),
+    )
+
+
+def _graded(path: Path, corpus: Corpus) -> Graded:
+    position = {product.id: row for row, product in enumerate(corpus.products)}
+    graded: dict[str, dict[int, int]] = {}
+    for one in read_judgments(path, known_products=position):
+        graded.setdefault(normalise(one.query), {})[position[one.product_id]] = int(one.grade)
+    return graded
+
+
+def _key(config: AblationConfig) -> str:
+    """Runs of other data or another recipe go elsewhere; seeds, arms and rates may be added."""
+    files = config.files
+    inputs = [*files.products, *files.qrels, *files.extra_qrels, *files.queries]
+    inputs += list(config.tests.values())
+    recipe = replace(config.recipe, seed=0).record()
+    body: list[Any] = [recipe, config.seeds[0], [hash_file(path) for path in inputs]]
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def means(records: Mapping[int, Record], test: str) -> dict[str, list[float | None]]:
+    """Per query, the mean over seeds of each value; null where a seed has none."""
+    runs = [records[seed]["tests"][test]["values"] for seed in sorted(records)]
+    return {
+        name: [
+            None if any(run[name][at] is None for run in runs)
+            else sum(run[name][at] for run in runs) / len(runs)
+            for at in range(len(runs[0][name]))
+        ]
+        for name in runs[0]
+    }  # fmt: skip
