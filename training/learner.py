@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from training.losses.infonce import info_nce
-from training.model import TwinEncoder
+from training.model import TwinEncoder, unit
 from training.objectives import Objective
 from training.settings import GradedStageSettings, StageSettings
 
@@ -35,13 +35,22 @@ class Learner(nn.Module):
 
     With `settings.average` the stage's result is a running average of the weights over its steps,
     which `remember` feeds and `settle` takes over: single steps of small batches are noisy.
+
+    The loss is the mean of those of the whole vectors and of their first `dims` components, each at
+    length 1 again, so that vectors can be cut later (Matryoshka: Kusupati et al. 2022).
     """
 
     def __init__(
-        self, encoder: TwinEncoder, settings: StageSettings, *, learn: bool | None = None
+        self,
+        encoder: TwinEncoder,
+        settings: StageSettings,
+        *,
+        learn: bool | None = None,
+        dims: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.encoder = encoder
+        self.dims = tuple(dims)
         learned = settings.learn_temperature if learn is None else learn
         self.log_scale = nn.Parameter(torch.tensor(math.log(1.0 / settings.temperature)), learned)
         self.averaged: AveragedModel | None = None
@@ -78,6 +87,13 @@ class Learner(nn.Module):
             self.encoder.embed(item_ids, item_mask, "item"),
         )
 
+    def over_dims(
+        self, queries: Tensor, items: Tensor, loss: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor:
+        """The mean of `loss` over the whole vectors and their beginnings."""
+        cut = [(unit(queries[:, :dim]), unit(items[:, :dim])) for dim in self.dims]
+        return torch.stack([loss(*pair) for pair in [(queries, items), *cut]]).mean()
+
 
 class PairLearner(Learner):
     """Stage 0: in-batch contrast of pairs."""
@@ -93,7 +109,8 @@ class PairLearner(Learner):
         """The loss of a batch of pairs."""
         queries, items = self.sides(query_ids, query_mask, item_ids, item_mask)
         with full_precision(queries):
-            return {"loss": info_nce(queries, items, products, self.scale)}
+            loss = self.over_dims(queries, items, lambda q, i: info_nce(q, i, products, self.scale))
+            return {"loss": loss}
 
 
 class InstanceLearner(Learner):
@@ -108,8 +125,11 @@ class InstanceLearner(Learner):
         encoder: TwinEncoder,
         settings: GradedStageSettings,
         objective: Objective,
+        *,
+        dims: Sequence[int] = (),
     ) -> None:
-        super().__init__(encoder, settings, learn=None if objective.has_temperature else False)
+        learn = None if objective.has_temperature else False
+        super().__init__(encoder, settings, learn=learn, dims=dims)
         self.objective = objective
         self.stay = settings.stay
         self.origin: TwinEncoder | None = None
@@ -129,8 +149,11 @@ class InstanceLearner(Learner):
         """The loss of a batch of instances."""
         queries, items = self.sides(query_ids, query_mask, item_ids, item_mask)
         with full_precision(queries):
-            scores = queries @ items.T
-            loss = self.objective.loss(scores, places, grades, present, self.scale)
+            loss = self.over_dims(
+                queries,
+                items,
+                lambda q, i: self.objective.loss(q @ i.T, places, grades, present, self.scale),
+            )
             if self.origin is not None:
                 before = self._vectors_before(query_ids, query_mask, item_ids, item_mask)
                 moved = (moved_from(queries, before[0]) + moved_from(items, before[1])).float()

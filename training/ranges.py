@@ -78,6 +78,10 @@ def check_ranges(recipe: Recipe, where: str) -> None:
     network = recipe.network
     for holds, what in (
         (network.pooling in POOLINGS, f"network.pooling is one of {', '.join(POOLINGS)}"),
+        (
+            all(0 < dim < network.dim for dim in network.matryoshka),
+            "network.matryoshka has whole numbers between 0 and network.dim",
+        ),
         (recipe.supcon.loss in LOSSES, f"supcon.loss is one of {', '.join(LOSSES)}"),
         (network.width % network.heads == 0, "network.width is divisible by network.heads"),
         (network.dim <= network.width or network.base_model, "network.dim <= network.width"),

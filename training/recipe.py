@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from catalog.errors import TrainingError
 from training.losses.circle import CircleSettings
@@ -116,6 +116,12 @@ def _build(kind: type[Settings], body: Mapping[str, Any], where: str) -> Setting
 
 
 def _typed(value: Any, expected: type, where: str) -> Any:
+    if get_origin(expected) is tuple:
+        if not isinstance(value, list | tuple):
+            raise TrainingError(
+                "wrong type of value", where=where, expected="a list", found=repr(value)
+            )
+        return tuple(_typed(one, get_args(expected)[0], where) for one in value)
     if expected is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not expected:

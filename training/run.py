@@ -127,7 +127,7 @@ class Run:
             seed=seed,
             query_prefix=template.query_prefix,
         )
-        learner = PairLearner(encoder, settings)
+        learner = PairLearner(encoder, settings, dims=self.recipe.network.matryoshka)
         collator = PairCollator(self.tokenizer, self.recipe.text)
         self._stage(name, learner, dataset, collator, settings, seed)
 
@@ -157,7 +157,7 @@ class Run:
             length=settings.steps * settings.batch,
             seed=self.recipe.seed,
         )
-        learner = InstanceLearner(encoder, settings, objective)
+        learner = InstanceLearner(encoder, settings, objective, dims=self.recipe.network.matryoshka)
         collator = InstanceCollator(self.tokenizer, self.recipe.text, self.corpus.items)
         self._stage(name, learner, dataset, collator, settings, self.recipe.seed)
         self.reports[name]["instances"] = len(lists)

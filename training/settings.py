@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class NetworkSettings:
     """The encoder. With `base_model` (hub id or path) the shape fields are taken from it.
 
-    `layers = 0` is a bag of subwords: a learned weighted mean of token vectors.
+    `layers = 0` is a bag of subwords: a learned weighted mean of token vectors. The first
+    `matryoshka` components of a vector, each number below `dim`, serve as vectors of their own.
     """
 
     base_model: str = ""
@@ -18,6 +19,7 @@ class NetworkSettings:
     heads: int = 4
     vocabulary: int = 20_000
     dim: int = 256
+    matryoshka: tuple[int, ...] = ()
     pooling: str = "weighted"
     dropout: float = 0.1
 

@@ -42,6 +42,7 @@ width = 32
 heads = 2
 vocabulary = 600
 dim = 32
+matryoshka = [16]
 [text]
 max_query_tokens = 8
 max_item_tokens = 16

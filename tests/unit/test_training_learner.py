@@ -7,6 +7,7 @@ from transformers import BertConfig
 from catalog.encoder_spec import EncoderSpec
 from catalog.template import TextTemplate
 from training.learner import InstanceLearner, PairLearner, moved_from
+from training.losses.graded_supcon import graded_supcon
 from training.model import TwinEncoder, fresh_backbone
 from training.objectives import stage_one
 from training.settings import GradedStageSettings, StageSettings, SupconSettings
@@ -104,7 +105,7 @@ def test_where_the_stage_began_neither_learns_nor_drops_out(encoder):
 def test_heads_have_their_own_rate(encoder, tmp_path):
     settings = StageSettings(steps=10, batch=2, learning_rate=1e-3)
     trainer = OrderedTrainer(
-        model=PairLearner(encoder, settings), args=_arguments(settings, tmp_path, 1, 5)
+        model=PairLearner(encoder, settings), args=_arguments(settings, tmp_path, 1)
     )
     trainer.head_rate = 4.0
     body, heads = trainer.create_optimizer().param_groups
@@ -119,3 +120,16 @@ def test_heads_have_their_own_rate(encoder, tmp_path):
     }
     every = sum(weight.requires_grad for weight in trainer.model.parameters())
     assert len(body["params"]) + len(heads["params"]) == every
+
+
+def test_beginnings_of_vectors_are_trained_as_vectors_of_their_own(encoder):
+    encoder.eval()
+    settings = GradedStageSettings()
+    whole = InstanceLearner(encoder, settings, stage_one(SupconSettings()))
+    nested = InstanceLearner(encoder, settings, stage_one(SupconSettings()), dims=(2,))
+    ids, mask, items, item_mask, places, grades, present = batch()
+    queries, products = nested.sides(ids, mask, items, item_mask)
+    short = [torch.nn.functional.normalize(side[:, :2], dim=1) for side in (queries, products)]
+    cut = graded_supcon((short[0] @ short[1].T).gather(1, places), grades, present, whole.scale)
+    expected = (whole(*batch())["loss"] + cut) / 2
+    assert nested(*batch())["loss"].item() == pytest.approx(expected.item(), rel=1e-5)

@@ -61,6 +61,7 @@ def test_record_round_trips(recipe_file):
         ("supcon.bf16", "true", True),
         ("network.pooling", "mean", "mean"),
         ("network.base_model", '"5"', "5"),
+        ("network.matryoshka", "[64, 128]", (64, 128)),
         ("text.query_prefix", '"query: "', "query: "),
         ("seed", "12", 12),
     ],
@@ -93,6 +94,9 @@ WRONG = {
     "frozen": ("[supcon]\ntemperature = 0.0", "`supcon.temperature` is out of range", ""),
     "unknown pooling": ('[network]\npooling = "max"', "do not fit", ""),
     "heads that do not divide": ("[network]\nheads = 3", "do not fit", ""),
+    "a number for a list": ("[network]\nmatryoshka = 64", "wrong type", "matryoshka"),
+    "texts for numbers": ('[network]\nmatryoshka = ["a"]', "wrong type", "matryoshka"),
+    "a beginning as long as the whole": ("[network]\nmatryoshka = [256]", "do not fit", ""),
     "vectors wider than the network": ("[network]\ndim = 300", "do not fit", ""),
 }
 
