@@ -9,6 +9,8 @@ from os import environ
 
 import torch
 
+from catalog.errors import TrainingError
+
 
 @dataclass(frozen=True)
 class Ranks:
@@ -23,9 +25,22 @@ class Ranks:
         return self.rank == 0
 
     def wait(self) -> None:
-        """Until every process has come here; at once for one that is alone."""
-        if self.count > 1:
+        """Until every process has come here; at once for one that is alone.
+
+        Raises:
+            TrainingError: another one has ended meanwhile.
+
+        """
+        if self.count < 2:
+            return
+        try:
             torch.distributed.barrier()
+        except RuntimeError as error:
+            raise TrainingError(
+                "another process of this run has ended",
+                where=f"process {self.rank} of {self.count}",
+                hint="Its own message says why.",
+            ) from error
 
     def only_first(self, say: Callable[[str], None]) -> Callable[[str], None]:
         """`say` for the first process, silence for the others."""

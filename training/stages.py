@@ -119,6 +119,7 @@ def run_stage(
     history = trainer.state.log_history
     queries = (settings.steps - done) * settings.batch * trainer.args.world_size
     return {
+        "steps": settings.steps,
         "seconds": round(seconds, 1),
         "queries_per_second": round(queries / max(seconds, 1e-3), 1),
         "loss": [[entry["step"], round(entry["loss"], 4)] for entry in history if "loss" in entry],
