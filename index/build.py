@@ -20,8 +20,8 @@ from catalog.model import Product
 from export.bundle import Encoder, Precision, copy_serving_files
 from index.bundle import ENCODER_DIR, LEXICAL_DIR, IndexBundle
 from index.calibration import Calibration, default_calibration
-from index.dense import VECTORS_FILE, DenseIndex, DenseSettings
-from index.dense_build import build_graph, settle_ef
+from index.dense import VECTORS_FILE, DenseSettings, Vectors
+from index.dense_build import arrange
 from index.lexical import LexicalIndex, LexicalSettings, settings_json
 from index.lexical_build import LexicalBuilder
 from index.progress import progress
@@ -104,9 +104,10 @@ def build_index(
         store = _read_products(products, directory, settings.lexical, duplicates)
         plan = calibrate(store, encoder)
         lexical = LexicalIndex.load(directory / LEXICAL_DIR)
-        dense = _embed(store, encoder, directory, settings.dense)
-        vectors = encoder.encode_queries(list(_probe_texts(store, plan.probes)))
-        dense, recall = settle_ef(dense, vectors, settings.candidates)
+        vectors = _embed(store, encoder, directory)
+        probes = encoder.encode_queries(list(_probe_texts(store, plan.probes)))
+        with progress("arranging", len(store), "products") as advance:
+            dense, recall = arrange(vectors, probes, settings.candidates, settings.dense, advance)
         dense.save(directory)
         bundle = IndexBundle.unpublished(
             directory, store, lexical, dense, settings.candidates, encoder.fingerprint
@@ -164,9 +165,7 @@ def _read_products(
     return store
 
 
-def _embed(
-    store: ProductStore, encoder: Encoder, directory: Path, settings: DenseSettings
-) -> DenseIndex:
+def _embed(store: ProductStore, encoder: Encoder, directory: Path) -> Vectors:
     vectors = open_memmap(
         directory / VECTORS_FILE, mode="w+", dtype=np.float32, shape=(len(store), encoder.dim)
     )
@@ -175,8 +174,7 @@ def _embed(
             rows = range(start, min(start + _CHUNK, len(store)))
             vectors[start : rows.stop] = encoder.encode_products(store.products(rows), advance)
     vectors.flush()
-    with progress("linking", len(store), "products") as advance:
-        return build_graph(np.asarray(vectors), settings, advance)
+    return np.asarray(vectors)
 
 
 def _probe_texts(store: ProductStore, probes: Iterable[str]) -> Iterator[str]:

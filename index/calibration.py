@@ -62,22 +62,29 @@ class Link:
         """P(grade ≥ 1) and P(grade = 2) of each score, both (n,) float64."""
         # np.interp chooses its arithmetic by the number of scores and may overshoot a knot by one
         # bit; these few operations give a score the same value in any company, and never fall.
-        knots, curves, widths, rises = self._arrays
-        left = np.searchsorted(knots[1:-1], scores, side="right")
-        share = (scores.clip(knots[0], knots[-1]) - knots[left]) / widths[left]
-        values = np.minimum(curves[:, left] + share * rises[:, left], curves[:, left + 1])
+        knots, widths, lower, upper, rises = self._arrays
+        left = knots[1:-1].searchsorted(scores, side="right")
+        share = np.minimum(np.maximum(scores, knots[0]), knots[-1])
+        share -= knots.take(left)
+        share /= widths.take(left)
+        values = rises.take(left, axis=1)
+        values *= share
+        values += lower.take(left, axis=1)
+        np.minimum(values, upper.take(left, axis=1), out=values)
         return values[0], values[1]
 
     def relevance(self, scores: Scores) -> Scores:
         """Expected gain of each score in [0, 1], rounded to 6 decimals."""
         substitute, exact = self.probabilities(scores)
-        return np.round(0.5 * substitute + 0.5 * exact, 6)
+        relevance: Scores = (0.5 * substitute + 0.5 * exact).round(6)
+        return relevance
 
     @cached_property
-    def _arrays(self) -> tuple[Scores, Scores, Scores, Scores]:
-        """Knots, both curves, widths of the segments and rises of the curves over them."""
+    def _arrays(self) -> tuple[Scores, Scores, Scores, Scores, Scores]:
+        """Knots, widths of the segments, both curves at their ends, rises of the curves."""
         knots, curves = np.array(self.scores), np.array([self.substitute, self.exact])
-        return knots, curves, np.diff(knots), np.diff(curves, axis=1)
+        lower, upper = curves[:, :-1].copy(), curves[:, 1:].copy()
+        return knots, np.diff(knots), lower, upper, np.diff(curves, axis=1)
 
 
 @dataclass(frozen=True)

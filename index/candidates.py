@@ -46,11 +46,25 @@ def last_rows(*arms: Arm) -> tuple[int, ...]:
     return tuple(int(arm.rows[-1]) for arm in arms if arm.full and len(arm.rows))
 
 
+def absent(rows: Rows, among: Rows) -> NDArray[np.bool_]:
+    """Which of `rows` are not in `among`, (len(rows),). np.isin takes four times as long."""
+    if not len(among):
+        return np.ones(len(rows), np.bool_)
+    known = np.sort(among)
+    at = np.minimum(known.searchsorted(rows), len(known) - 1)
+    new: NDArray[np.bool_] = known[at] != rows
+    return new
+
+
 def blended(
-    rows: Rows, semantic: Scores | None, lexical: Scores | None, alpha: float
+    rows: Rows,
+    semantic: Scores | None,
+    lexical: Scores | None,
+    alpha: float,
+    last: tuple[int, ...] = (),
 ) -> Candidates:
     """Pairs with score alpha·semantic + (1-alpha)·lexical, or the score of the only arm given."""
     if semantic is not None and lexical is not None:
-        return Candidates(rows, alpha * semantic + (1.0 - alpha) * lexical, semantic, lexical)
+        return Candidates(rows, alpha * semantic + (1.0 - alpha) * lexical, semantic, lexical, last)
     only = semantic if semantic is not None else lexical
-    return NOTHING if only is None else Candidates(rows, only, semantic, lexical)
+    return NOTHING if only is None else Candidates(rows, only, semantic, lexical, last)

@@ -1,21 +1,29 @@
-"""The semantic arm: unit vectors, an HNSW graph for candidates, exact scores for every pair."""
+"""The semantic arm: unit vectors, a way to few candidates, exact scores for every pair.
+
+Candidates come by one of two plans, chosen when the index is built (`index.dense_build`): a scan of
+one byte a dimension that loses nothing (`index.scan`), or a graph where a scan takes too long
+(`index.graph`). Either proposes rows and no more; the scores are those of `pair_scores`.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal, Protocol, get_args
 
-import hnswlib
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import BundleError
+from index.graph import Graph
 from index.ranking import best
+from index.scan import ByteScan
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float64]
 Vectors = NDArray[np.float32]
+Plan = Literal["scan", "graph"]
 
 VECTORS_FILE = "vectors.npy"
 GRAPH_FILE = "hnsw.bin"
@@ -27,6 +35,7 @@ class DenseSettings:
     """HNSW parameters: links a node, breadth of building, breadth of searching, random seed.
 
     `ef` here is where the search for a sufficient breadth starts; the index keeps the one found.
+    `plan` None leaves the choice to the build.
     With 200 candidates an arm, 32 links reach recall 0.99 at three fifths of the breadth that 16
     need (32,438 products of 256 dimensions), for 128 bytes a product more and the same build time.
     """
@@ -35,6 +44,14 @@ class DenseSettings:
     ef_construction: int = 200
     ef: int = 200
     seed: int = 42
+    plan: Plan | None = None
+
+
+class Proposer(Protocol):
+    """Names rows worth an exact look."""
+
+    def propose(self, query: NDArray[np.float32], count: int) -> Rows | None:
+        """Rows among which the `count` nearest are sought; None to look at every one."""
 
 
 def pair_scores(vectors: Vectors, query: NDArray[np.float32]) -> Scores:
@@ -44,32 +61,36 @@ def pair_scores(vectors: Vectors, query: NDArray[np.float32]) -> Scores:
     that knows nothing of the other rows; a BLAS product would round by the shape of the batch.
     """
     cosines = np.einsum("ij,j->i", vectors, query, optimize=False)
-    clipped: Scores = np.clip(cosines, -1.0, 1.0).astype(np.float64)
-    return clipped
+    np.minimum(cosines, 1.0, out=cosines)
+    np.maximum(cosines, -1.0, out=cosines)
+    scores: Scores = cosines.astype(np.float64)
+    return scores
 
 
 class DenseIndex:
-    """Vectors mapped into memory and a graph over them. Searches may run side by side."""
+    """Vectors mapped into memory and a proposer of rows. Searches may run side by side."""
 
     def __init__(
-        self, vectors: Vectors, graph: hnswlib.Index | None, settings: DenseSettings
+        self, vectors: Vectors, proposer: Proposer | None, settings: DenseSettings
     ) -> None:
-        """`vectors` (n, dim) float32, rows L2 = 1; without a graph every search is exact."""
+        """`vectors` (n, dim) float32, rows L2 = 1; without a proposer every row is looked at."""
         self.vectors = vectors
         self.settings = settings
-        self._graph = graph
-        if graph is not None:
-            graph.set_ef(settings.ef)  # not saved with the graph: 10 after loading
-            graph.set_num_threads(1)
+        self._proposer = proposer
 
     @property
     def products(self) -> int:
         """Number of rows."""
         return len(self.vectors)
 
+    @property
+    def exact(self) -> bool:
+        """Whether every search finds what a look at every row would."""
+        return not isinstance(self._proposer, Graph)
+
     def score(self, query: NDArray[np.float32], rows: Rows) -> Scores:
         """Cosine of the query vector with each of `rows`, (len(rows),) float64 in [-1, 1]."""
-        return pair_scores(self.vectors[rows], query)
+        return pair_scores(self.vectors.take(rows, axis=0), query)
 
     def top(
         self,
@@ -81,40 +102,30 @@ class DenseIndex:
     ) -> tuple[Rows, Scores]:
         """The `count` nearest rows and their cosines, ties by `ranks[row]`.
 
-        The graph only proposes rows; the scores are those of `score`. `exact` looks at every row.
+        `exact` looks at every row, without a proposer.
         """
-        rows = None if exact or count >= self.products else self._propose(query, count)
+        rows = None
+        if not exact and count < self.products and self._proposer is not None:
+            rows = self._proposer.propose(query, count)
         if rows is None:
-            rows, scores = np.arange(self.products), pair_scores(self.vectors, query)
-        else:
-            scores = self.score(query, rows)
-        return best(rows, scores, ranks, count)
+            return best(np.arange(self.products), pair_scores(self.vectors, query), ranks, count)
+        return best(rows, self.score(query, rows), ranks, count)
 
-    def _propose(self, query: NDArray[np.float32], count: int) -> Rows | None:
-        if self._graph is None:
-            return None
-        try:
-            labels, _ = self._graph.knn_query(query[None, :], k=count, num_threads=1)
-        except RuntimeError:
-            # Many equal vectors can cut a graph apart, and hnswlib refuses to return fewer than
-            # it was asked for: look at every row instead.
-            return None
-        rows: Rows = labels[0].astype(np.int64)
-        return rows
+    def save(self, directory: Path) -> None:
+        """Write settings, and the graph if it is used, beside the vectors, which stand already."""
+        if isinstance(self._proposer, Graph):
+            self._proposer.save(directory / GRAPH_FILE)
+        (directory / SETTINGS_FILE).write_text(json.dumps(asdict(self.settings), indent=2) + "\n")
 
     @classmethod
     def load(cls, directory: Path) -> DenseIndex:
-        """Map the vectors and read the graph. Raises BundleError when they cannot be read."""
+        """Map the vectors, read the graph or make the codes. Raises BundleError when it cannot."""
         try:
-            settings = DenseSettings(**json.loads((directory / SETTINGS_FILE).read_text()))
+            # Where no plan is named, the index is from before there were two.
+            about = {"plan": "graph"} | json.loads((directory / SETTINGS_FILE).read_text())
+            settings = DenseSettings(**about)
             vectors = np.asarray(np.load(directory / VECTORS_FILE, mmap_mode="r"))
-            graph = None
-            if len(vectors):
-                graph = hnswlib.Index(space="ip", dim=vectors.shape[1])
-                graph.load_index(str(directory / GRAPH_FILE), max_elements=len(vectors))
-                if graph.element_count != len(vectors):
-                    raise ValueError(f"{graph.element_count} nodes for {len(vectors)} vectors")
-            return cls(vectors, graph, settings)
+            return cls(vectors, _proposer(directory, vectors, settings), settings)
         except (OSError, ValueError, TypeError, RuntimeError, EOFError) as error:
             raise BundleError(
                 f"the vectors or their graph cannot be read: {error}",
@@ -122,12 +133,12 @@ class DenseIndex:
                 hint="Build the index again.",
             ) from error
 
-    def with_ef(self, ef: int) -> DenseIndex:
-        """The same index, searched with breadth `ef` from now on (the graph is shared)."""
-        return DenseIndex(self.vectors, self._graph, replace(self.settings, ef=ef))
 
-    def save(self, directory: Path) -> None:
-        """Write graph and settings beside the vectors, which the build has written already."""
-        if self._graph is not None:
-            self._graph.save_index(str(directory / GRAPH_FILE))
-        (directory / SETTINGS_FILE).write_text(json.dumps(asdict(self.settings), indent=2) + "\n")
+def _proposer(directory: Path, vectors: Vectors, settings: DenseSettings) -> Proposer | None:
+    if not len(vectors):
+        return None
+    if settings.plan == "scan":
+        return ByteScan(vectors)
+    if settings.plan == "graph":
+        return Graph.load(directory / GRAPH_FILE, vectors, settings.ef)
+    raise ValueError(f"plan is {settings.plan!r}, not one of {', '.join(get_args(Plan))}")

@@ -6,7 +6,6 @@ and tier → cut → order → page → fetch.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from export.bundle import Encoder
 from index.analysis import QueryTerms, has_words, query_terms
 from index.bundle import IndexBundle
 from index.calibration import Calibration, Mode
-from index.candidates import NOTHING, Arm, Candidates, blended, last_rows
+from index.candidates import NOTHING, Arm, Candidates, absent, blended, last_rows
 from index.page import cut, hits, rank
 from index.prepared import Prepared, plan_of
 from index.request import IndexInfo, Query, SearchRequest, SearchResult
@@ -114,7 +113,7 @@ class Engine:
             tier_counts=page.tier_counts,
             no_confident_match=not page.confident,
             timing_ms=watch.milliseconds(),
-            plan=plan_of(prepared, mode, page, exact=request.exact or self._covers_all),
+            plan=plan_of(prepared, mode, page, exact=request.exact or self._sees_all),
             degraded=degraded,
             index=self._info(covered=alpha is None or request.alpha is None),
         )
@@ -134,24 +133,29 @@ class Engine:
         watch = watch or Stopwatch()
         depth = depth or self.bundle.candidates
         lexical, dense, ranks = self.bundle.lexical, self.bundle.dense, self.bundle.store.ranks
+        near = None
         if vector is not None and mode != "lexical":
             rows, scores = dense.top(vector, depth, ranks, exact=exact)
             near = Arm(rows, scores, full=len(rows) < dense.products)
             watch.lap("dense")
             if mode == "semantic":
                 return Candidates(near.rows, near.scores, near.scores, None, last_rows(near))
-        rows, scores = lexical.top(terms, depth, ranks)
+        beside = None if near is None else near.rows
+        rows, scores, lexical_scores = lexical.top(terms, depth, ranks, beside)
         said = Arm(rows, scores, full=len(rows) == depth)
-        if vector is None or mode == "lexical":
-            watch.lap("lexical")
-            return Candidates(said.rows, said.scores, None, said.scores, last_rows(said))
-        new = ~np.isin(said.rows, near.rows, assume_unique=True)
-        united = np.concatenate([near.rows, said.rows[new]])
-        lexical_scores = np.concatenate([lexical.score(terms, near.rows), said.scores[new]])
         watch.lap("lexical")
-        semantic_scores = np.concatenate([near.scores, dense.score(vector, said.rows[new])])
-        both = blended(united, semantic_scores, lexical_scores, self._alpha(alpha))
-        return replace(both, last=last_rows(near, said))
+        if vector is None or near is None:
+            return Candidates(said.rows, said.scores, None, said.scores, last_rows(said))
+        new = absent(said.rows, near.rows)
+        missing = dense.score(vector, said.rows[new])
+        watch.lap("dense")
+        return blended(
+            np.concatenate((near.rows, said.rows[new])),
+            np.concatenate((near.scores, missing)),
+            np.concatenate((lexical_scores, said.scores[new])),
+            self._alpha(alpha),
+            last_rows(near, said),
+        )
 
     def pairs(
         self, terms: QueryTerms, vector: Vector | None, mode: Mode, rows: NDArray[np.int64]
@@ -189,8 +193,9 @@ class Engine:
         ]
 
     @property
-    def _covers_all(self) -> bool:
-        return self.bundle.candidates >= self.bundle.dense.products
+    def _sees_all(self) -> bool:
+        dense = self.bundle.dense
+        return dense.exact or self.bundle.candidates >= dense.products
 
     def _alpha(self, asked: float | None) -> float:
         return self.calibration.alpha if asked is None else asked

@@ -27,6 +27,8 @@ from index.ranking import best
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float64]
 
+_NO_ROWS = np.empty(0, np.int64)
+
 
 @dataclass(frozen=True)
 class FieldSettings:
@@ -71,8 +73,8 @@ class LexicalIndex:
         """`rows[starts[t]:starts[t+1]]` are the products of term t, ascending, no row twice."""
         self.products = products
         self._term = {term: number for number, term in enumerate(vocabulary)}
-        self._starts, self._rows, self._saturation = starts, rows, saturation
-        self._idf = idf(np.diff(starts), products)
+        self._starts, self._rows, self._saturation = starts.tolist(), rows, saturation
+        self._idf: list[float] = idf(np.diff(starts), products).tolist()
         self._unseen = float(idf(np.zeros(1, np.int64), products)[0])
         self._scratch = threading.local()
 
@@ -83,7 +85,7 @@ class LexicalIndex:
     def document_frequency(self, term: str) -> int:
         """Number of products that hold `term`."""
         number = self._term.get(term)
-        return 0 if number is None else int(self._starts[number + 1] - self._starts[number])
+        return 0 if number is None else self._starts[number + 1] - self._starts[number]
 
     def score(self, terms: QueryTerms, rows: Rows) -> Scores:
         """Lexical score of each of `rows`, (len(rows),) float64 in [0, 1]."""
@@ -96,32 +98,47 @@ class LexicalIndex:
             sums[found] += weight * saturation[at[found]].astype(np.float64)
         return _share(sums, total)
 
-    def top(self, terms: QueryTerms, count: int, ranks: NDArray[np.int32]) -> tuple[Rows, Scores]:
+    def top(
+        self,
+        terms: QueryTerms,
+        count: int,
+        ranks: NDArray[np.int32],
+        also: Rows | None = None,
+    ) -> tuple[Rows, Scores, Scores]:
         """The `count` best rows and their scores, equal scores in order of `ranks[row]`.
 
-        Adds the same terms in the same order as `score`, so both give one pair the same float.
+        The third array are the scores of the rows `also`, read on the way. Every sum has the same
+        terms in the same order as in `score`, so both give one pair the same float.
         """
+        also = _NO_ROWS if also is None else also
         known, total = self._weights(terms)
-        sums = self._accumulator()
-        touched: list[NDArray[np.int32]] = []
-        for number, weight in known:
-            postings, saturation = self._postings(number)
-            # Saturation is above 0, so a sum of 0 means that the row is met for the first time.
-            touched.append(postings[sums[postings] == 0.0])
-            sums[postings] += weight * saturation.astype(np.float64)
-        if not touched:
-            return np.empty(0, np.int64), np.empty(0)
-        rows = np.concatenate(touched).astype(np.int64)
-        scores = _share(sums[rows], total)
-        sums[rows] = 0.0
-        return best(rows, scores, ranks, count)
+        if not known:
+            return _NO_ROWS, np.empty(0), np.zeros(len(also))
+        found = [self._postings(number) for number, _ in known]
+        rows = np.concatenate([postings for postings, _ in found], dtype=np.int64)
+        parts = np.concatenate(
+            [
+                np.multiply(saturation, weight, dtype=np.float64)
+                for (_, saturation), (_, weight) in zip(found, known, strict=True)
+            ]
+        )
+        sums, last = self._accumulators()
+        np.add.at(sums, rows, parts)  # one by one, in the order of the terms
+        beside = _share(sums.take(also), total)
+        # A row stands in `rows` once for each of its terms: its last place counts.
+        places = np.arange(len(rows), dtype=np.int32)
+        last[rows] = places
+        once = rows[last.take(rows) == places]
+        scores = _share(sums.take(once), total)
+        sums[once] = 0.0
+        return *best(once, scores, ranks, count), beside
 
     def _weights(self, terms: QueryTerms) -> tuple[list[tuple[int, float]], float]:
         # The factor k1+1 stands above and below the line and is left out of both sums.
         known, total = [], 0.0
         for term, count in terms.counts:
             number = self._term.get(term)
-            weight = count * (self._unseen if number is None else float(self._idf[number]))
+            weight = count * (self._unseen if number is None else self._idf[number])
             total += weight
             if number is not None:
                 known.append((number, weight))
@@ -131,12 +148,14 @@ class LexicalIndex:
         span = slice(self._starts[number], self._starts[number + 1])
         return self._rows[span], self._saturation[span]
 
-    def _accumulator(self) -> Scores:
-        # One array of zeros a thread; `top` leaves it as it found it.
-        sums: Scores | None = getattr(self._scratch, "sums", None)
-        if sums is None:
-            sums = self._scratch.sums = np.zeros(self.products)
-        return sums
+    def _accumulators(self) -> tuple[Scores, NDArray[np.int32]]:
+        # Two arrays a thread: sums, which `top` leaves at 0 as it found them, and places, of which
+        # it reads what it has just written.
+        arrays: tuple[Scores, NDArray[np.int32]] | None = getattr(self._scratch, "arrays", None)
+        if arrays is None:
+            arrays = np.zeros(self.products), np.empty(self.products, np.int32)
+            self._scratch.arrays = arrays
+        return arrays
 
     @classmethod
     def load(cls, directory: Path) -> LexicalIndex:

@@ -6,6 +6,7 @@ Everything counted here is counted over the members of R that pass the cut, neve
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,9 +41,12 @@ class Page:
 
 
 def rank(found: Candidates, part: ModeCalibration, ranks: NDArray[np.int32]) -> Ranking:
-    """Order R by (-relevance, -score, product id)."""
+    """Order R by (-relevance, -score, product id).
+
+    Relevance never falls as the score rises, so score and id are enough.
+    """
     relevance = part.link.relevance(found.scores)
-    order = np.lexsort((ranks[found.rows], -found.scores, -relevance))
+    order = np.lexsort((ranks.take(found.rows), -found.scores))
     return Ranking(order, relevance, part.thresholds.grades(relevance))
 
 
@@ -50,8 +54,8 @@ def cut(found: Candidates, ranking: Ranking, part: ModeCalibration, request: Sea
     """Apply `min_tier` and `min_relevance`, count what passes, say whether there may be more."""
     least = max(part.thresholds.least(request.min_tier), request.min_relevance or 0.0)
     passes = ranking.relevance >= least
-    passing = ranking.order[passes[ranking.order]]
-    counts = np.bincount(ranking.grades[passing], minlength=len(TIERS))
+    passing = ranking.order[passes.take(ranking.order)]
+    counts = np.bincount(ranking.grades[passes], minlength=len(TIERS)).tolist()
     lowest = TIERS.index(request.min_tier)
     # Nothing beyond an arm's c-th candidate scores higher in that arm; while that candidate itself
     # passes the cut, products outside R might too.
@@ -59,7 +63,7 @@ def cut(found: Candidates, ranking: Ranking, part: ModeCalibration, request: Sea
     return Page(
         passing,
         Total(len(passing), "gte" if open_ended else "eq"),
-        {TIERS[grade]: int(counts[grade]) for grade in range(len(TIERS) - 1, lowest - 1, -1)},
+        {TIERS[grade]: counts[grade] for grade in range(len(TIERS) - 1, lowest - 1, -1)},
         confident=bool((ranking.grades > 0).any()),
         past=request.offset >= len(passing) > 0,
     )
@@ -76,19 +80,20 @@ def hits(
 ) -> tuple[Hit, ...]:
     """The hits of the page, fetched from the store."""
     shown = page.passing[request.offset : request.offset + request.limit]
+    rows = found.rows[shown]
     explanations: list[Explanation | None] = [None] * len(shown)
     if request.explain:
         explanations = [explain(found, int(place), part, alpha) for place in shown]
     return tuple(
-        Hit(
-            id=store.ids[found.rows[place]],
-            rank=request.offset + number,
-            relevance=float(ranking.relevance[place]),
-            tier=TIERS[ranking.grades[place]],
-            product=store.fetch(int(found.rows[place])),
-            explain=explanation,
+        map(
+            Hit,
+            [store.ids[row] for row in rows.tolist()],
+            count(request.offset + 1),
+            ranking.relevance[shown].tolist(),
+            [TIERS[grade] for grade in ranking.grades[shown].tolist()],
+            store.fetch_many(rows),
+            explanations,
         )
-        for number, (place, explanation) in enumerate(zip(shown, explanations, strict=True), 1)
     )
 
 

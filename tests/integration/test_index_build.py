@@ -21,10 +21,11 @@ from catalog.errors import (
 from catalog.model import Product
 from catalog.split import query_hash
 from index.analysis import query_terms
-from index.build import build_index
+from index.build import BuildSettings, build_index
 from index.bundle import IndexBundle, check_whole
 from index.calibrate import FitOnJudgments, TakeFrom
 from index.calibration import Calibration
+from index.dense import DenseSettings
 from index.engine import Engine
 from index.evaluate import evaluate
 from index.nonsense import nonsense_queries
@@ -125,7 +126,7 @@ def test_an_empty_catalogue_is_refused(tmp_path, make_encoder):
 @pytest.mark.parametrize(
     "name",
     [
-        "products.jsonl", "product_offsets.npy", "product_ids.json", "vectors.npy", "hnsw.bin",
+        "products.jsonl", "product_offsets.npy", "product_ids.json", "vectors.npy",
         "dense.json", "calibration.json", "lexical/rows.npy", "lexical/vocabulary.json",
     ],
 )  # fmt: skip
@@ -142,6 +143,20 @@ def test_a_damaged_file_is_refused(copy, make_encoder, name):
     path.unlink()
     with pytest.raises(MissingFile):
         check_whole(copy)
+
+
+def test_a_damaged_graph_is_refused(tmp_path, demo_products, make_encoder):
+    settings = BuildSettings(dense=DenseSettings(plan="graph"))
+    built = build_index(demo_products, make_encoder(), tmp_path, settings=settings)
+    path = built.directory / "hnsw.bin"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(HashMismatch, match=r"hnsw\.bin"):
+        Engine.open(tmp_path, encoder=make_encoder())
+    with pytest.raises(BundleError, match="graph cannot be read"):
+        Engine.open(tmp_path, encoder=make_encoder(), verify=False)
+    path.unlink()
+    with pytest.raises(MissingFile):
+        check_whole(tmp_path)
 
 
 def test_another_encoder_is_refused(built_index, make_encoder):

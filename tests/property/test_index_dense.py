@@ -1,15 +1,25 @@
-"""A pair's cosine in any company; the graph against an exact scan."""
+"""A pair's cosine in any company; both plans against a look at every row."""
 
 from __future__ import annotations
+
+import json
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from catalog.errors import BundleError
+from index import dense_build
 from index.dense import DenseIndex, DenseSettings, pair_scores
-from index.dense_build import build_graph, settle_ef
+from index.dense_build import DenseQuality, arrange
+from index.graph import link
 from index.ranking import id_ranks
+
+
+def arranged(vectors: np.ndarray, plan: str, ef: int = 200) -> DenseIndex:
+    settings = DenseSettings(plan=plan, ef=ef)
+    return arrange(vectors, unit_rows(3, vectors.shape[1], 9), 5, settings)[0]
 
 
 def unit_rows(count: int, dim: int, seed: int) -> np.ndarray:
@@ -39,14 +49,17 @@ def test_cosines_are_clipped():
 def test_the_graph_finds_what_a_scan_finds():
     vectors = unit_rows(3000, 16, 1)
     ranks = id_ranks([f"{row:05d}" for row in range(3000)])
-    index, quality = settle_ef(
-        build_graph(vectors, DenseSettings(m=4, ef_construction=20, ef=10)),
+    index, quality = arrange(
+        vectors,
         unit_rows(30, 16, 2),
-        candidates=20,
+        20,
+        DenseSettings(m=4, ef_construction=20, ef=10, plan="graph"),
     )
-    assert quality.recall_10 >= 0.99
+    assert min(quality.recall_10, quality.recall_20) >= 0.99
+    assert quality.recall_candidates >= 0.95
     assert quality.ef > 20, "a poor graph needs a wider search than the start"
     assert index.settings.ef == quality.ef
+    assert not index.exact
     query = unit_rows(1, 16, 3)[0]
     rows, scores = index.top(query, 10, ranks)
     exact_rows, exact_scores = index.top(query, 10, ranks, exact=True)
@@ -55,33 +68,80 @@ def test_the_graph_finds_what_a_scan_finds():
     assert all(common.get(row, score) == score for row, score in zip(rows, scores, strict=True))
 
 
-def test_more_asked_for_than_there_is():
-    index = build_graph(unit_rows(5, 8, 0), DenseSettings())
+@pytest.mark.parametrize("plan", ["scan", "graph"])
+def test_more_asked_for_than_there_is(plan):
+    index = arranged(unit_rows(5, 8, 0), plan)
     rows, scores = index.top(unit_rows(1, 8, 1)[0], 50, id_ranks(list("edcba")))
     assert sorted(rows) == [0, 1, 2, 3, 4]
     assert scores.tolist() == sorted(scores, reverse=True)
 
 
 def test_equal_vectors_are_ordered_by_id():
-    index = build_graph(np.repeat(unit_rows(1, 8, 0), 4, axis=0), DenseSettings())
+    index = arranged(np.repeat(unit_rows(1, 8, 0), 4, axis=0), "scan")
     rows, _ = index.top(unit_rows(1, 8, 1)[0], 2, id_ranks(["d", "b", "c", "a"]))
     assert rows.tolist() == [3, 1]
 
 
-@pytest.mark.parametrize("count", [0, 1, 200])
-def test_round_trip_restores_the_search_breadth_and_the_bytes(tmp_path, count):
+def test_a_graph_that_equal_vectors_cut_apart_gives_way_to_a_look_at_every_row():
+    graph = link(np.repeat(unit_rows(1, 8, 0), 4000, axis=0), m=2, ef_construction=4, seed=0)
+    index = DenseIndex(np.repeat(unit_rows(1, 8, 0), 4000, axis=0), graph, DenseSettings())
+    rows, _ = index.top(unit_rows(1, 8, 1)[0], 3000, np.arange(4000, dtype=np.int32))
+    assert rows.tolist() == list(range(3000))
+
+
+def test_small_catalogues_are_scanned_and_large_ones_linked(monkeypatch):
+    vectors, queries = unit_rows(2000, 16, 1), unit_rows(20, 16, 2)
+
+    def chosen(candidates: int) -> DenseQuality:
+        return arrange(vectors, queries, candidates, DenseSettings())[1]
+
+    assert (chosen(5).plan, chosen(5).ef) == ("scan", None)
+    assert chosen(5).recall_candidates == 1.0
+    monkeypatch.setattr(dense_build, "SCAN_BYTES", vectors.size - 1)
+    monkeypatch.setattr(dense_build, "ROWS_PER_EF", 2)
+    assert (chosen(5).plan, chosen(5).ef) == ("graph", 200)
+    monkeypatch.setattr(dense_build, "ROWS_PER_EF", 10)
+    assert chosen(5).plan == "scan", "the graph would look at a tenth of the rows"
+
+
+@pytest.mark.parametrize("plan", ["scan", "graph"])
+def test_progress_hears_of_every_row(plan):
+    heard: list[int] = []
+    arrange(unit_rows(50, 8, 0), unit_rows(2, 8, 1), 5, DenseSettings(plan=plan), heard.append)
+    assert sum(heard) == 50
+
+
+@pytest.mark.parametrize("plan", ["scan", "graph"])
+@pytest.mark.parametrize("count", [1, 200])
+def test_round_trip_restores_the_plan_and_the_bytes(tmp_path, count, plan):
     vectors = unit_rows(count, 8, 0)
     for name in ("first", "second"):
         directory = tmp_path / name
         directory.mkdir()
         np.save(directory / "vectors.npy", vectors)
-        build_graph(vectors, DenseSettings(ef=77)).save(directory)
+        arranged(vectors, plan, ef=77).save(directory)
     loaded = DenseIndex.load(tmp_path / "first")
-    assert loaded.settings.ef == 77
+    assert (loaded.settings.plan, loaded.settings.ef) == (plan, 77)
+    assert loaded.exact == (plan == "scan")
     assert loaded.products == count
     query, ranks = unit_rows(1, 8, 1)[0], id_ranks([str(row) for row in range(count)])
     rows, scores = loaded.top(query, 10, ranks)
     assert scores.tolist() == pair_scores(vectors[rows], query).tolist()
-    if count:
-        first, second = (tmp_path / name / "hnsw.bin" for name in ("first", "second"))
-        assert first.read_bytes() == second.read_bytes()
+    first, second = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("first", "second")
+    )
+    assert first == second
+    assert ("hnsw.bin" in first) == (plan == "graph")
+
+
+def test_an_index_that_names_no_plan_has_a_graph(tmp_path):
+    np.save(tmp_path / "vectors.npy", unit_rows(20, 8, 0))
+    arranged(unit_rows(20, 8, 0), "graph").save(tmp_path)
+    about = json.loads((tmp_path / "dense.json").read_text())
+    (tmp_path / "dense.json").write_text(json.dumps({**about, "plan": "guess"}))
+    with pytest.raises(BundleError, match="plan is 'guess'"):
+        DenseIndex.load(tmp_path)
+    del about["plan"]
+    (tmp_path / "dense.json").write_text(json.dumps(about))
+    assert not DenseIndex.load(tmp_path).exact

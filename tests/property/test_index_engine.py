@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from catalog.errors import QueryError
 from index.build import BuildSettings, build_index
+from index.dense import DenseSettings
 from index.engine import Engine
 from index.request import SearchRequest
 
@@ -22,11 +23,12 @@ queries = st.sampled_from(QUERIES)
 modes = st.sampled_from(["hybrid", "lexical", "semantic"])
 
 
-@pytest.fixture(scope="module")
-def shallow(tmp_path_factory, demo_products, make_encoder) -> Engine:
-    """The same shop with arms of depth 7, so that they are full and the graph is used."""
+@pytest.fixture(scope="module", params=["scan", "graph"])
+def shallow(tmp_path_factory, demo_products, make_encoder, request) -> Engine:
+    """The same shop with arms of depth 7, so that they are full and the plan is used."""
     root = tmp_path_factory.mktemp("shallow")
-    build_index(demo_products, make_encoder(), root, settings=BuildSettings(candidates=7))
+    settings = BuildSettings(candidates=7, dense=DenseSettings(plan=request.param))
+    build_index(demo_products, make_encoder(), root, settings=settings)
     return Engine.open(root, encoder=make_encoder())
 
 
@@ -96,9 +98,28 @@ def test_cuts_only_shorten_the_list(engine, query, mode, tier, least):
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_exact_search_proposes_the_same_where_the_graph_is_searched_whole(engine, query):
+def test_a_scan_answers_as_a_look_at_every_row_does(engine, shallow, query):
     fast = SearchRequest(query, limit=100, min_tier="irrelevant")
     assert listed(engine, fast) == listed(engine, replace(fast, exact=True))
+    how = shallow.search(fast).plan.get("semantic")
+    assert how == ("exact_scan" if shallow.bundle.dense.exact else "hnsw")
+    assert shallow.search(replace(fast, exact=True)).plan.get("semantic") == "exact_scan"
+    if shallow.bundle.dense.exact:
+        assert listed(shallow, fast) == listed(shallow, replace(fast, exact=True))
+
+
+@settings(max_examples=40, deadline=None)
+@given(queries, st.booleans())
+def test_hybrid_candidates_are_the_union_of_both_arms(shallow, query, exact):
+    bundle, prepared = shallow.bundle, shallow.prepare(SearchRequest(query))
+    vector, ranks = shallow.encode(prepared), bundle.store.ranks
+    found = shallow.candidates(prepared.terms, vector, "hybrid", exact=exact)
+    near, _ = bundle.dense.top(vector, 7, ranks, exact=exact)
+    said = bundle.lexical.top(prepared.terms, 7, ranks)[0]
+    assert sorted(found.rows.tolist()) == sorted({*near.tolist(), *said.tolist()})
+    assert found.last == tuple(int(arm[-1]) for arm in (near, said) if len(arm) == 7)
+    assert found.semantic.tolist() == bundle.dense.score(vector, found.rows).tolist()
+    assert found.lexical.tolist() == bundle.lexical.score(prepared.terms, found.rows).tolist()
 
 
 def test_total_is_open_ended_while_the_last_candidate_passes(engine, shallow):

@@ -84,9 +84,11 @@ def test_top_and_score_give_the_same_float(products, query, count, random):
     index, terms = builder.build(), query_terms(query)
     ids = [f"p{random.randrange(1000):03d}-{row}" for row in range(len(products))]
     every = index.score(terms, np.arange(len(products)))
-    rows, scores = index.top(terms, count, id_ranks(ids))
+    beside = np.array(random.choices(range(len(products)), k=3))
+    rows, scores, others = index.top(terms, count, id_ranks(ids), beside)
     expected = sorted(np.flatnonzero(every), key=lambda row: (-every[row], ids[row]))[:count]
     assert rows.tolist() == expected
     assert scores.tolist() == every[rows].tolist()
+    assert others.tolist() == every[beside].tolist()
     assert index.score(terms, rows[::-1]).tolist() == scores[::-1].tolist()
     assert index.top(terms, count, id_ranks(ids))[1].tolist() == scores.tolist()

@@ -1,0 +1,83 @@
+"""An HNSW graph over unit vectors: near rows without looking at every one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import hnswlib
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+Vectors = NDArray[np.float32]
+
+# Up to here one thread builds: slower, and the same bytes every time.
+REPRODUCIBLE_ROWS = 100_000
+_BATCH = 4096
+
+
+class Graph:
+    """A graph and the breadth it is searched with. Searches may run side by side."""
+
+    def __init__(self, index: hnswlib.Index, ef: int) -> None:
+        self._index = index
+        index.set_ef(ef)  # not saved with the graph: 10 after loading
+        index.set_num_threads(1)
+
+    def propose(self, query: NDArray[np.float32], count: int) -> Rows | None:
+        """About the `count` nearest rows, in no order; None when the graph cannot reach so many.
+
+        Many equal vectors can cut a graph apart, and hnswlib refuses to return fewer than it was
+        asked for.
+        """
+        try:
+            labels, _ = self._index.knn_query(query[None, :], k=count, num_threads=1)
+        except RuntimeError:
+            return None
+        rows: Rows = labels[0].astype(np.int64)
+        return rows
+
+    def searched(self, ef: int) -> Graph:
+        """The same nodes and links, searched with breadth `ef` from now on."""
+        return Graph(self._index, ef)
+
+    def save(self, path: Path) -> None:
+        """Write nodes and links; the breadth is the caller's to keep."""
+        self._index.save_index(str(path))
+
+    @classmethod
+    def load(cls, path: Path, vectors: Vectors, ef: int) -> Graph:
+        """Raises RuntimeError or ValueError when the file is not a graph of `vectors`."""
+        index = hnswlib.Index(space="ip", dim=vectors.shape[1])
+        index.load_index(str(path), max_elements=len(vectors))
+        if index.element_count != len(vectors):
+            raise ValueError(f"{index.element_count} nodes for {len(vectors)} vectors")
+        return cls(index, ef)
+
+
+def link(
+    vectors: Vectors,
+    m: int,
+    ef_construction: int,
+    seed: int,
+    progress: Callable[[int], None] = lambda _rows: None,
+) -> Graph:
+    """Insert the rows of `vectors` (n, dim), n ≥ 1, in an order drawn with `seed`.
+
+    `m` links a node, `ef_construction` the breadth of building. A catalogue comes shelf by shelf,
+    and a graph grown in that order has islands: among 32,438 products 29 of 400 queries missed half
+    of the nearest 20 or more (ef 200), and none where the order was drawn.
+    """
+    index = hnswlib.Index(space="ip", dim=vectors.shape[1])
+    index.init_index(
+        max_elements=len(vectors), M=m, ef_construction=ef_construction, random_seed=seed
+    )
+    threads = 1 if len(vectors) <= REPRODUCIBLE_ROWS else (os.cpu_count() or 1)
+    order = np.random.default_rng(seed).permutation(len(vectors))
+    for start in range(0, len(vectors), _BATCH):
+        rows = order[start : start + _BATCH]
+        index.add_items(vectors[rows], rows, num_threads=threads)
+        progress(len(rows))
+    return Graph(index, ef_construction)
