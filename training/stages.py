@@ -168,7 +168,8 @@ def _arguments(settings: StageSettings, work: Path, seed: int) -> TrainingArgume
 
 
 def _dev_figures(entry: dict[str, Any]) -> dict[str, Any]:
-    return {key: entry[key] for key in entry if key == "step" or key.startswith("dev_")}
+    figures = {key: value for key, value in entry.items() if key.startswith("dev_")}
+    return {"step": entry["step"], **figures}
 
 
 def _clear_half_written(work: Path) -> None:
