@@ -83,7 +83,7 @@ def _curve(curve: Curve, x: Scale, y: Scale) -> Html:
     dots = [
         element(
             "circle",
-            element("title", escaped(f"{curve.name}, step {step:g}: {value:g}")),
+            element("title", escaped(f"{curve.name}, step {step}: {value}")),
             cx=x(step),
             cy=y(value),
             r=2.5,

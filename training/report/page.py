@@ -88,7 +88,7 @@ def _sections(facts: RunFacts, fingerprints: Mapping[str, str]) -> Iterator[Html
     yield element("section", stages, id="stages")
     if any(stage.get("loss") for stage in facts.stages.values()):
         yield loss_section(facts.stages)
-    if facts.dev_queries:
+    if any(stage.get("dev") for stage in facts.stages.values()):
         yield dev_section(facts)
         yield grades_section(facts)
     yield mined_table(facts.stages)
