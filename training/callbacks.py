@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from accelerate.utils import broadcast_object_list
 from tqdm import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -64,6 +65,50 @@ class AverageCallback(TrainerCallback):
     ) -> None:
         """After the optimiser's step, before anything is measured or saved."""
         self._learner.remember()
+
+
+class BestCallback(TrainerCallback):
+    """Keeps the best weights by dev nDCG@10 and stops after `patience` measures without better.
+
+    Runs after `DevCallback`, whose figures stand in the history; so a resumed stage counts on.
+    """
+
+    def __init__(self, learner: Learner, patience: int) -> None:
+        self._learner, self._patience = learner, patience
+        self._seen = 0
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """What was measured before this start is in the history, its best in the weights."""
+        self._seen = len(_curve(state))
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Compare what was measured at this step, if anything was."""
+        curve = _curve(state)
+        new, self._seen = len(curve) > self._seen, len(curve)
+        # One process has the history; all have to agree, or some would wait for ever.
+        (since,) = broadcast_object_list([without_better(curve) if new else None])
+        if since == 0:
+            self._learner.keep_best()
+        if since is not None and since >= self._patience:
+            control.should_training_stop = control.should_save = True
+
+
+def without_better(curve: Sequence[float]) -> int:
+    """How many values stand after the (first) highest one."""
+    return len(curve) - 1 - max(range(len(curve)), key=curve.__getitem__) if curve else 0
+
+
+def out_of_patience(state: TrainerState, patience: int) -> bool:
+    """Whether a stage with this history was ended by `BestCallback`."""
+    return patience > 0 and without_better(_curve(state)) >= patience
+
+
+def _curve(state: TrainerState) -> list[float]:
+    return [entry[_QUALITY] for entry in state.log_history if _QUALITY in entry]
 
 
 def progress_callback(say: Callable[[str], None]) -> TrainerCallback:

@@ -57,6 +57,9 @@ class Learner(nn.Module):
         if settings.average:
             self.averaged = AveragedModel(encoder, avg_fn=_moving_average(settings.average))
             self.averaged.requires_grad_(False)
+        self.best: TwinEncoder | None = None
+        if settings.patience:
+            self.best = copy.deepcopy(encoder).requires_grad_(False)
 
     @property
     def result(self) -> TwinEncoder:
@@ -68,10 +71,16 @@ class Learner(nn.Module):
         if self.averaged is not None:
             self.averaged.update_parameters(self.encoder)
 
+    def keep_best(self) -> None:
+        """Remember the result as it is now; the dev split says that there was none better."""
+        if self.best is not None:
+            self.best.load_state_dict(self.result.state_dict())
+
     def settle(self) -> None:
-        """Give the encoder the stage's result."""
-        if self.averaged is not None:
-            self.encoder.load_state_dict(self.averaged.module.state_dict())
+        """Give the encoder the stage's result: the best that was kept, or else the last."""
+        found = self.best if self.best is not None else self.result
+        if found is not self.encoder:
+            self.encoder.load_state_dict(found.state_dict())
 
     @property
     def scale(self) -> Tensor:

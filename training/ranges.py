@@ -39,6 +39,7 @@ RANGES: tuple[tuple[str, float, float], ...] = (
             ("clip", 0, _ANY),
             ("head_rate", 0, _ANY),
             ("average", 0, 0.99999),
+            ("patience", 0, _ANY),
         )
     ),
     *((f"{stage}.stay", 0, _ANY) for stage in ("supcon", "refine")),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from transformers import PreTrainedTokenizerFast, set_seed
 
@@ -30,6 +30,7 @@ from training.teacher import Taught, teach
 from training.tokenizer import learn_tokenizer, pretrained_tokenizer
 
 Say = Callable[[str], None]
+Stage = TypeVar("Stage", bound=StageSettings)
 
 
 @dataclass
@@ -127,6 +128,7 @@ class Run:
             seed=seed,
             query_prefix=template.query_prefix,
         )
+        settings = self._with_dev(settings)
         learner = PairLearner(encoder, settings, dims=self.recipe.network.matryoshka)
         collator = PairCollator(self.tokenizer, self.recipe.text)
         self._stage(name, learner, dataset, collator, settings, seed)
@@ -135,6 +137,10 @@ class Run:
         if not settings.teacher_share or not self.corpus.queries:
             return []
         return teach(self.corpus.products, self.corpus.queries, settings.teacher_depth)
+
+    def _with_dev(self, settings: Stage) -> Stage:
+        """Without dev queries nothing is better than anything: no stage can wait for it."""
+        return settings if self.corpus.dev else replace(settings, patience=0)
 
     def _why_no_lists(self) -> str:
         if not self.corpus.train:

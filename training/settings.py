@@ -41,7 +41,9 @@ class StageSettings:
     """One stage of optimisation; `steps = 0` leaves the stage out. `batch` counts queries.
 
     Heads and token weights learn `head_rate` times as fast as the backbone. With `average` above 0
-    the stage ends with a moving average of its weights, of that decay a step.
+    the stage ends with a moving average of its weights, of that decay a step. With `patience` above
+    0 it ends with the best weights by dev nDCG@10, and early after so many measures without a
+    better one.
     """
 
     steps: int = 0
@@ -54,6 +56,7 @@ class StageSettings:
     clip: float = 1.0
     head_rate: float = 1.0
     average: float = 0.0
+    patience: int = 0
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,13 @@ from transformers import (
 from transformers.trainer import TRAINER_STATE_NAME
 
 from training.batches import Batch
-from training.callbacks import AverageCallback, DevCallback, progress_callback
+from training.callbacks import (
+    AverageCallback,
+    BestCallback,
+    DevCallback,
+    out_of_patience,
+    progress_callback,
+)
 from training.dev import DevResult
 from training.learner import Learner
 from training.settings import StageSettings
@@ -98,12 +104,17 @@ def run_stage(
         _clear_half_written(work)
     trainer.accelerator.wait_for_everyone()
     done, checkpoint = _last_checkpoint(work)
+    last = settings.steps
+    if checkpoint and out_of_patience(_state(Path(checkpoint)), settings.patience):
+        trainer.args.max_steps = last = done
     if checkpoint:
         say(f"  goes on from step {done} of {settings.steps}")
     trainer.remove_callback(PrinterCallback)
     if measure:
         every = max(1, settings.steps // _MEASURES_A_STAGE)
         trainer.add_callback(DevCallback(measure, every, trainer.log_between))
+        if settings.patience:
+            trainer.add_callback(BestCallback(learner, settings.patience))
     trainer.add_callback(progress_callback(say))
     with warnings.catch_warnings():
         # accelerate asks for pinned memory and finds no device to pin it for.
@@ -111,15 +122,15 @@ def run_stage(
         # Checkpoints are then ordered by step number, which is what we want.
         warnings.filterwarnings("ignore", message="mtime may not be reliable.*")
         result = trainer.train(resume_from_checkpoint=checkpoint)
-        if done == settings.steps:
+        if done == last:
             # The trainer restores random states for a step to come only; the next stage needs them.
             trainer._load_rng_state(checkpoint)
     learner.settle()
     seconds = result.metrics["train_runtime"]
     history = trainer.state.log_history
-    queries = (settings.steps - done) * settings.batch * trainer.args.world_size
+    queries = (trainer.state.global_step - done) * settings.batch * trainer.args.world_size
     return {
-        "steps": settings.steps,
+        "steps": trainer.state.global_step,
         "seconds": round(seconds, 1),
         "queries_per_second": round(queries / max(seconds, 1e-3), 1),
         "loss": [[entry["step"], round(entry["loss"], 4)] for entry in history if "loss" in entry],
@@ -177,9 +188,13 @@ def _clear_half_written(work: Path) -> None:
     for path in work.glob("checkpoint-*"):
         try:
             # The trainer writes this file last.
-            TrainerState.load_from_json(str(path / TRAINER_STATE_NAME))
+            _state(path)
         except (OSError, ValueError, TypeError):
             shutil.rmtree(path)
+
+
+def _state(checkpoint: Path) -> TrainerState:
+    return TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
 
 
 def _last_checkpoint(work: Path) -> tuple[int, str | None]:

@@ -65,6 +65,7 @@ steps = 6
 batch = 4
 head_rate = 3.0
 stay = 0.5
+patience = 9
 [mine]
 depth = 20
 rounds = 2
@@ -150,6 +151,18 @@ def stop_at(place: str) -> Say:
             raise KeyboardInterrupt
 
     return say
+
+
+class Second:
+    """Ctrl-C when the run says a line with `place` in it for the second time."""
+
+    def __init__(self, place: str) -> None:
+        self.place, self.count = place, 0
+
+    def __call__(self, line: str) -> None:
+        self.count += self.place in line
+        if self.count == 2:
+            raise KeyboardInterrupt
 
 
 def weights(checkpoint: Path) -> dict[str, bytes]:
@@ -244,6 +257,35 @@ def test_the_network_can_be_read_back(trained: Path) -> None:
     vectors = embed_texts(encoder, tokenizer, ["red kettle", "", "kettle red"], "query")
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     assert encoder.spec.architecture == "transformer 1x32"
+
+
+def test_a_stage_that_gets_worse_stops_and_keeps_its_best(shop: Path, tmp_path: Path) -> None:
+    """A rate that ruins the encoder: the stage must not end with the ruins, stopped or resumed."""
+    changes = {
+        "pretrain__steps": "0",
+        "refine__steps": "0",
+        "supcon__steps": "40",
+        "supcon__learning_rate": "0.5",
+        "supcon__stay": "0",
+        "supcon__patience": "1",
+    }
+    job(shop, tmp_path / "one", **changes)
+    stage = report(tmp_path / "one")["stages"]["supcon"]
+    curve = [entry["dev_ndcg@10"] for entry in stage["dev"]]
+    assert stage["steps"] < 40
+    assert curve[-1] <= max(curve) == curve[0]
+    before = report(tmp_path / "one")["stages"]["bag"]["dev"][-1]["dev_ndcg@10"]
+    assert curve[0] == pytest.approx(before, abs=1e-4)
+    job(shop, tmp_path / "bag", **{**changes, "supcon__steps": "0"})
+    assert weights(tmp_path / "one") == weights(tmp_path / "bag")
+    with pytest.raises(KeyboardInterrupt):
+        job(shop, tmp_path / "two", say=stop_at("supcon: "), **changes)
+    with pytest.raises(KeyboardInterrupt):
+        job(shop, tmp_path / "two", say=Second("supcon: "), **changes)
+    again: list[str] = []
+    job(shop, tmp_path / "two", say=again.append, **changes)
+    assert weights(tmp_path / "two") == weights(tmp_path / "one")
+    assert any(f"goes on from step {stage['steps']} of 40" in line for line in again)
 
 
 # --- the same again --------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from transformers import BertConfig
 
 from catalog.encoder_spec import EncoderSpec
 from catalog.template import TextTemplate
+from training.callbacks import without_better
 from training.learner import InstanceLearner, PairLearner, moved_from
 from training.losses.graded_supcon import graded_supcon
 from training.model import TwinEncoder, fresh_backbone
@@ -133,3 +134,20 @@ def test_beginnings_of_vectors_are_trained_as_vectors_of_their_own(encoder):
     cut = graded_supcon((short[0] @ short[1].T).gather(1, places), grades, present, whole.scale)
     expected = (whole(*batch())["loss"] + cut) / 2
     assert nested(*batch())["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("curve", "since"),
+    [([], 0), ([0.5], 0), ([0.5, 0.6], 0), ([0.6, 0.5, 0.6], 2), ([0.1, 0.9, 0.3, 0.4, 0.2], 3)],
+)
+def test_how_long_nothing_was_better(curve, since):
+    assert without_better(curve) == since
+
+
+def test_the_best_is_what_a_stage_ends_with(encoder):
+    learner = PairLearner(encoder, StageSettings(patience=1))
+    walk(learner, [1.0])
+    learner.keep_best()
+    walk(learner, [2.0])
+    learner.settle()
+    assert encoder.query_head.weight[0, 0].item() == 1.0
