@@ -49,9 +49,8 @@ class DevCallback(TrainerCallback):
             return
         result = self._measure()
         self._log(dict(result.figures))
-        if state.global_step in (0, state.max_steps):
-            history: list[dict[str, Any]] = state.log_history
-            history.append({"step": state.global_step, "separation": result.separation})
+        history: list[dict[str, Any]] = state.log_history
+        history.append({"step": state.global_step, "separation": result.separation})
 
 
 class AverageCallback(TrainerCallback):

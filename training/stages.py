@@ -87,7 +87,8 @@ def run_stage(
 ) -> dict[str, Any]:
     """Optimise `learner` in place; give loss curve, dev curve, seconds and rate of this start.
 
-    With dev queries the report also has how far apart the grades lay before and after.
+    With dev queries the report also has how far apart the grades lay at each measure, and which
+    step's weights the stage ended with.
 
     A stage that was killed goes on from its last whole checkpoint in `work`, to the same weights
     that an unbroken one reaches; one that was finished is read back.
@@ -128,14 +129,18 @@ def run_stage(
     learner.settle()
     seconds = result.metrics["train_runtime"]
     history = trainer.state.log_history
-    queries = (trainer.state.global_step - done) * settings.batch * trainer.args.world_size
+    steps = trainer.state.global_step
+    queries = (steps - done) * settings.batch * trainer.args.world_size
+    dev = [_dev_figures(entry) for entry in history if "dev_ndcg@10" in entry]
+    best = max(dev, key=lambda entry: entry["dev_ndcg@10"])["step"] if dev else steps
     return {
-        "steps": trainer.state.global_step,
+        "steps": steps,
+        "result_step": best if settings.patience else steps,
         "seconds": round(seconds, 1),
         "queries_per_second": round(queries / max(seconds, 1e-3), 1),
         "loss": [[entry["step"], round(entry["loss"], 4)] for entry in history if "loss" in entry],
         "temperature": round(1.0 / float(learner.scale.detach()), 4),
-        "dev": [_dev_figures(entry) for entry in history if "dev_ndcg@10" in entry],
+        "dev": dev,
         "separation": [
             {"step": entry["step"], **entry["separation"]}
             for entry in history

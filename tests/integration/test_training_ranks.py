@@ -81,7 +81,8 @@ def test_two_processes_train_one_encoder(shop: Path, tmp_path: Path) -> None:
     for name, steps in (("bag", 4), ("supcon", 2), ("refine", 2)):
         assert [step for step, _ in stages[name]["loss"]] == list(range(1, steps + 1))
         assert [entry["step"] for entry in stages[name]["dev"]] == list(range(steps + 1))
-        assert [entry["step"] for entry in stages[name]["separation"]] == [0, steps]
+        assert [entry["step"] for entry in stages[name]["separation"]] == list(range(steps + 1))
+        assert stages[name]["result_step"] == stages[name]["steps"] == steps
 
 
 def test_several_processes_never_see_a_pair_twice():

@@ -201,8 +201,8 @@ def test_the_dev_split_is_measured_before_now_and_then_and_at_the_end():
     assert measured == [0, 8, 16, 20]
     assert logged == [{"dev_ndcg@10": number / 10} for number in (1, 2, 3, 4)]
     assert state.log_history == [
-        {"step": 0, "separation": {"number": 1}},
-        {"step": 20, "separation": {"number": 4}},
+        {"step": step, "separation": {"number": number}}
+        for number, step in enumerate([0, 8, 16, 20], 1)
     ]
     state.global_step = 16
     callback.on_train_begin(None, state, None)  # type: ignore[arg-type]

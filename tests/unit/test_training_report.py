@@ -149,6 +149,21 @@ def test_the_table_of_stages_has_the_values_of_the_report():
     assert rows[3][4:] == ["443.0734 → 154.8592", "0.5431 → 0.7654", "0.6542 → 0.8765"]
 
 
+def test_a_stage_that_ended_with_its_best_weights_shows_what_they_gave():
+    best = {"step": 20, "dev_ndcg@10": 0.6001, "dev_recall@100": 0.7002}
+    stage = {
+        **STAGES["bag"],
+        "result_step": 20,
+        "dev": [STAGES["bag"]["dev"][0], best, STAGES["bag"]["dev"][1]],
+        "separation": [separated(0, 0.1), separated(20, 0.4004), separated(40, 0.2)],
+    }
+    shown = page(replace(FACTS, stages={"bag": stage}))
+    assert shown.rows[1][1] == "40, kept 20"
+    assert shown.rows[1][5:] == ["0.1234 → 0.6001", "0.2345 → 0.7002"]
+    assert ["after bag", "0.4004", "-0.0321", "9"] in shown.rows
+    assert {"0.6001", "0.7002"} <= set(shown.texts)
+
+
 def test_the_header_says_what_was_trained_on_what():
     texts = page().texts
     assert "Training run mine & <yours>" in texts

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-StageReports = Mapping[str, Mapping[str, Any]]
+StageReport = Mapping[str, Any]
+StageReports = Mapping[str, StageReport]
 
 
 @dataclass(frozen=True)
@@ -60,3 +61,13 @@ class RunFacts:
     def seconds(self) -> float:
         """Of all stages together."""
         return float(sum(stage["seconds"] for stage in self.stages.values()))
+
+
+def result_of(stage: StageReport, part: str) -> Mapping[str, Any] | None:
+    """What was measured of the weights that a stage ended with: the last entry, or the best one.
+
+    `part` is `dev` or `separation`; None where nothing was measured.
+    """
+    entries = stage.get(part) or ()
+    kept = [entry for entry in entries if entry["step"] == stage.get("result_step")]
+    return next(reversed([*entries[-1:], *kept]), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from training.report.facts import RunFacts, StageReports
+from training.report.facts import RunFacts, StageReports, result_of
 from training.report.histograms import circle_bands, grade_histogram, lowest_edge
 from training.report.markup import Html, count, element, escaped, figure, table
 
@@ -47,11 +47,11 @@ def moments(stages: StageReports) -> list[tuple[str, Mapping[str, Any]]]:
     """What was measured before the first measured stage and after each: (words, separation)."""
     found: list[tuple[str, Mapping[str, Any]]] = []
     for name, stage in stages.items():
-        measured: Sequence[Mapping[str, Any]] = stage.get("separation", ())
-        if measured and not found:
-            found.append((f"before {name}", measured[0]))
-        if measured:
-            found.append((f"after {name}", measured[-1]))
+        result = result_of(stage, "separation")
+        if result and not found:
+            found.append((f"before {name}", stage["separation"][0]))
+        if result:
+            found.append((f"after {name}", result))
     return found
 
 

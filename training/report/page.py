@@ -8,7 +8,7 @@ from typing import Any
 
 from catalog.artefact import hash_file
 from training.report.curves import dev_section, loss_section
-from training.report.facts import RunFacts
+from training.report.facts import RunFacts, result_of
 from training.report.grades import grades_section
 from training.report.markup import Html, count, element, escaped, figure, joined, table
 from training.report.queries import queries_section
@@ -69,10 +69,11 @@ def _header(facts: RunFacts) -> list[Html]:
 
 
 def _last_figures(facts: RunFacts) -> Iterator[tuple[str, float]]:
-    measured = [stage["dev"][-1] for stage in facts.stages.values() if stage.get("dev")]
+    results = [result_of(stage, "dev") for stage in facts.stages.values()]
+    last: Mapping[str, Any] = next((result for result in reversed(results) if result), {})
     for key, label in (("dev_ndcg@10", "nDCG@10"), ("dev_recall@100", "Recall@100")):
-        if measured and key in measured[-1]:
-            yield label, measured[-1][key]
+        if key in last:
+            yield label, last[key]
 
 
 def _sections(facts: RunFacts, fingerprints: Mapping[str, str]) -> Iterator[Html]:

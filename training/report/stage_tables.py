@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from training.report.facts import RunFacts, StageReports
+from training.report.facts import RunFacts, StageReport, StageReports, result_of
 from training.report.markup import NOTHING, Html, count, element, escaped, figure, table
 
 _ARROW = " → "
@@ -27,13 +24,13 @@ def stages_table(facts: RunFacts) -> Html:
     for name, stage in facts.stages.items():
         row = [
             escaped(name),
-            count(stage["steps"]) if "steps" in stage else NOTHING,
+            _steps(stage),
             figure(stage["seconds"], 1),
             figure(stage.get("queries_per_second"), 1),
-            _change([value for _, value in stage.get("loss", ())]),
+            _loss(stage),
         ]
         if facts.dev_queries:
-            row += [_change(_values(stage, key)) for key in ("dev_ndcg@10", "dev_recall@100")]
+            row += [_dev(stage, key) for key in ("dev_ndcg@10", "dev_recall@100")]
         rows.append(row)
     return table(heads, rows)
 
@@ -66,11 +63,22 @@ def mined_table(stages: StageReports) -> Html:
     )
 
 
-def _values(stage: Mapping[str, Any], key: str) -> list[float]:
-    return [entry[key] for entry in stage.get("dev", ()) if key in entry]
-
-
-def _change(values: list[float]) -> Html:
-    if not values:
+def _steps(stage: StageReport) -> Html:
+    if "steps" not in stage:
         return NOTHING
-    return Html(figure(values[0]) + _ARROW + figure(values[-1]))
+    steps, kept = stage["steps"], stage.get("result_step", stage["steps"])
+    return count(steps) if kept == steps else escaped(f"{steps:,}, kept {kept:,}")
+
+
+def _loss(stage: StageReport) -> Html:
+    curve = stage.get("loss")
+    return _change(curve[0][1], curve[-1][1]) if curve else NOTHING
+
+
+def _dev(stage: StageReport, key: str) -> Html:
+    result = result_of(stage, "dev")
+    return _change(stage["dev"][0].get(key), result.get(key)) if result else NOTHING
+
+
+def _change(first: float | None, last: float | None) -> Html:
+    return Html(figure(first) + _ARROW + figure(last))
