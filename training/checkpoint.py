@@ -1,10 +1,8 @@
-"""Where a run's result goes: the checkpoint artefact, and the work directory of a run under way."""
+"""Where a run's result goes: the checkpoint artefact."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,6 +14,9 @@ from training.corpus import Corpus, CorpusFiles
 from training.mined_pairs import MinedPairs, write_mined
 from training.model import TwinEncoder
 from training.recipe import Recipe
+from training.report.facts import result_of
+from training.report.gather import run_facts
+from training.report.page import write_report
 
 KIND = "checkpoint"
 MINED = "mined.parquet"
@@ -38,21 +39,6 @@ def input_hashes(files: CorpusFiles) -> dict[str, str]:
     }
 
 
-def work_directory(out: Path, recipe: Recipe, inputs: dict[str, str]) -> Path:
-    """A directory beside `out` for a run's own checkpoints.
-
-    A run of the same recipe on the same inputs goes on where a killed one stopped; what another
-    recipe or other inputs left there is removed.
-    """
-    key = json.dumps([recipe.record(), inputs], sort_keys=True)
-    digest = hashlib.sha256(key.encode()).hexdigest()[:12]
-    work = out.parent / f".{out.name}.work"
-    if work.is_dir() and not (work / digest).is_dir():
-        shutil.rmtree(work)
-    (work / digest).mkdir(parents=True, exist_ok=True)
-    return work / digest
-
-
 def write_checkpoint(
     directory: Path,
     encoder: TwinEncoder,
@@ -64,7 +50,7 @@ def write_checkpoint(
     mined: MinedPairs | None = None,
 ) -> None:
     """Fill `directory` with the artefact: network, tokenizer, reports, and who was trained on."""
-    measured = [report["dev"][-1] for report in reports.values() if report.get("dev")]
+    measured = [found for report in reports.values() if (found := result_of(report, "dev"))]
     quality = {k: v for k, v in measured[-1].items() if k != "step"} if measured else {}
     summary = {
         "recipe": recipe.record(),
@@ -86,6 +72,7 @@ def write_checkpoint(
     for name, report in reports.items():
         (directory / "stages" / name).mkdir(parents=True)
         _dump(directory / "stages" / name / "report.json", report)
+    write_report(directory, run_facts(encoder, tokenizer, corpus, reports, recipe), inputs)
     if mined is not None:
         write_mined(directory / MINED, mined, [product.id for product in corpus.products])
     write_manifest(

@@ -23,6 +23,7 @@ from training.model import TwinEncoder
 from training.network import fresh_encoder, grow, pretrained_encoder, text_template, trainable
 from training.objectives import Objective, stage_one, stage_two
 from training.recipe import Recipe
+from training.report.facts import result_of
 from training.settings import GradedStageSettings, PretrainSettings, StageSettings
 from training.spans import SpanSource
 from training.stages import run_stage
@@ -194,7 +195,7 @@ class Run:
             measure=measure,
         )
         self.reports[name] = report
-        last = report["dev"][-1] if report["dev"] else {}
+        last = result_of(report, "dev") or {}
         figures = ", ".join(f"{key} {value:.4f}" for key, value in last.items() if key != "step")
         loss = f"loss {report['loss'][-1][1]}" if report["loss"] else "already done"
         self.say(f"{name}: {report['seconds']} s, {loss}{', ' + figures if figures else ''}")

@@ -199,6 +199,7 @@ def test_the_checkpoint_is_a_whole_artefact(trained: Path, shop: Path) -> None:
     assert {"products.0", "qrels.0", "queries.0"} == set(manifest.parents)
     assert manifest.config["supcon"]["steps"] == 6
     assert 0 <= manifest.quality["dev_ndcg@10"] <= 1
+    assert {"report.html", "report.json", "mined.parquet"} <= set(manifest.files)
     assert {"torch", "transformers"} <= set(manifest.libraries)
 
 
