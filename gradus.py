@@ -17,6 +17,7 @@ VERBS = {
     "demo-data": ("catalog.cli", "app", "Write a made-up shop: products, queries, judgments."),
     "train": ("training.cli", "app", "Products and judgments in, a refined encoder out."),
     "judge": ("training.judges.cli", "app", "Train, measure and use judges of relevance."),
+    "audit": ("training.audit.cli", "app", "Ask again about labels that shoppers contradict."),
     "ablate": ("training.ablation.cli", "app", "What each part of the training method is worth."),
     "export": ("export.cli", "app", "Encoder checkpoint in, ONNX encoder bundle out."),
     "index": ("index.cli", "index_app", "Build, publish, list and verify search indexes."),
