@@ -63,8 +63,3 @@ def query_terms(text: str) -> QueryTerms:
     kept = [word for word in every if word not in STOP_WORDS] or every
     counts = Counter(stem(word) for word in kept[:MAX_QUERY_TERMS])
     return QueryTerms(tuple(sorted(counts.items())), max(0, len(kept) - MAX_QUERY_TERMS))
-
-
-def has_words(text: str) -> bool:
-    """Whether `text` holds a letter or digit at all (emoji and punctuation alone do not)."""
-    return _WORD.search(normalise(text)) is not None

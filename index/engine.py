@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from catalog.text import normalise
 from export.bundle import Encoder
-from index.analysis import QueryTerms, has_words, query_terms
+from index.analysis import QueryTerms, query_terms
 from index.bundle import IndexBundle
 from index.calibration import Calibration, Mode
 from index.candidates import NOTHING, Arm, Candidates, absent, blended, last_rows
-from index.page import cut, hits, rank
+from index.page import cut, hits, least_relevance, rank
 from index.prepared import Prepared, plan_of
 from index.request import IndexInfo, Query, SearchRequest, SearchResult
 from index.stopwatch import Stopwatch
@@ -33,6 +33,9 @@ class Engine:
         bundle.check_encoder(encoder)
         self.bundle = bundle
         self.encoder = encoder
+        version, maker = bundle.version, bundle.encoder_fingerprint
+        self._covered = IndexInfo(version, maker, bundle.calibration.name)
+        self._not_covered = IndexInfo(version, maker, "not_covered")
 
     @classmethod
     def open(
@@ -74,7 +77,7 @@ class Engine:
         known = self.bundle.lexical.knows(terms)
         # Without a known word the lexical arm is blind, and its zeros mean nothing.
         mode = "semantic" if request.mode == "hybrid" and not known else request.mode
-        return Prepared(request, text, terms, mode, has_words(text), known)
+        return Prepared(request, text, terms, mode, bool(terms.counts), known)
 
     def encode(self, prepared: Prepared) -> Vector:
         """The query's vector, (dim,) float32, L2 = 1."""
@@ -101,8 +104,9 @@ class Engine:
             )
         alpha = self._alpha(request.alpha) if mode == "hybrid" else None
         part = self.calibration.modes[prepared.part(mode)]
-        ranking = rank(found, part, self.bundle.store.ranks)
-        page = cut(found, ranking, part, request)
+        least = least_relevance(part, request)
+        ranking = rank(found, part, self.bundle.store.ranks, least)
+        page = cut(found, ranking, request)
         watch.lap("blend")
         shown = hits(self.bundle.store, found, ranking, page, part, request, alpha)
         watch.lap("fetch")
@@ -115,7 +119,7 @@ class Engine:
             timing_ms=watch.milliseconds(),
             plan=plan_of(prepared, mode, page, exact=request.exact or self._sees_all),
             degraded=degraded,
-            index=self._info(covered=alpha is None or request.alpha is None),
+            index=self._covered if alpha is None or request.alpha is None else self._not_covered,
         )
 
     def candidates(
@@ -199,10 +203,3 @@ class Engine:
 
     def _alpha(self, asked: float | None) -> float:
         return self.calibration.alpha if asked is None else asked
-
-    def _info(self, *, covered: bool) -> IndexInfo:
-        return IndexInfo(
-            self.bundle.version,
-            self.bundle.encoder_fingerprint,
-            self.calibration.name if covered else "not_covered",
-        )

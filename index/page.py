@@ -22,11 +22,15 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Ranking:
-    """R in final order: positions into the candidates, with relevance and grade by position."""
+    """R by position into the candidates: relevance and grade of all, the order of those that pass.
+
+    `least` is the relevance from which on a member passes.
+    """
 
     order: Rows
     relevance: Scores
     grades: NDArray[np.int64]
+    least: float
 
 
 @dataclass(frozen=True)
@@ -40,26 +44,34 @@ class Page:
     past: bool
 
 
-def rank(found: Candidates, part: ModeCalibration, ranks: NDArray[np.int32]) -> Ranking:
-    """Order R by (-relevance, -score, product id).
+def rank(
+    found: Candidates, part: ModeCalibration, ranks: NDArray[np.int32], least: float = 0.0
+) -> Ranking:
+    """Order the members of R with relevance `least` or more by (-relevance, -score, product id).
 
     Relevance never falls as the score rises, so score and id are enough.
     """
     relevance = part.link.relevance(found.scores)
-    order = np.lexsort((ranks.take(found.rows), -found.scores))
-    return Ranking(order, relevance, part.thresholds.grades(relevance))
+    passing = (relevance >= least).nonzero()[0]
+    order = np.lexsort((ranks.take(found.rows.take(passing)), -found.scores.take(passing)))
+    return Ranking(passing.take(order), relevance, part.thresholds.grades(relevance), least)
 
 
-def cut(found: Candidates, ranking: Ranking, part: ModeCalibration, request: SearchRequest) -> Page:
-    """Apply `min_tier` and `min_relevance`, count what passes, say whether there may be more."""
-    least = max(part.thresholds.least(request.min_tier), request.min_relevance or 0.0)
-    passes = ranking.relevance >= least
-    passing = ranking.order[passes.take(ranking.order)]
-    counts = np.bincount(ranking.grades[passes], minlength=len(TIERS)).tolist()
+def least_relevance(part: ModeCalibration, request: SearchRequest) -> float:
+    """The relevance that `min_tier` and `min_relevance` ask for together."""
+    return max(part.thresholds.least(request.min_tier), request.min_relevance or 0.0)
+
+
+def cut(found: Candidates, ranking: Ranking, request: SearchRequest) -> Page:
+    """Count what passes, say whether there may be more."""
+    passing = ranking.order
+    counts = np.bincount(ranking.grades.take(passing), minlength=len(TIERS)).tolist()
     lowest = TIERS.index(request.min_tier)
     # Nothing beyond an arm's c-th candidate scores higher in that arm; while that candidate itself
     # passes the cut, products outside R might too.
-    open_ended = any(bool(passes[found.rows == row].any()) for row in found.last)
+    open_ended = any(
+        bool((ranking.relevance[found.rows == row] >= ranking.least).any()) for row in found.last
+    )
     return Page(
         passing,
         Total(len(passing), "gte" if open_ended else "eq"),

@@ -13,6 +13,7 @@ MAX_QUERY_CHARACTERS = 2000
 MAX_LIMIT = 100
 MAX_DEPTH = 1000  # offset + limit
 Relation = Literal["eq", "gte"]
+_MODES, _TIERS = get_args(Mode), get_args(Tier)
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class SearchRequest:
                 f"offset {self.offset}, limit {self.limit}",
             )
         for name, value, choices in (
-            ("mode", self.mode, get_args(Mode)),
-            ("min_tier", self.min_tier, get_args(Tier)),
+            ("mode", self.mode, _MODES),
+            ("min_tier", self.min_tier, _TIERS),
         ):
             if value not in choices:
                 raise _wrong(name, f"one of {', '.join(choices)}", repr(value))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from index.analysis import MAX_QUERY_TERMS, has_words, query_terms, words
+from index.analysis import MAX_QUERY_TERMS, query_terms, words
 
 
 @pytest.mark.parametrize(
@@ -35,10 +35,3 @@ def test_terms_beyond_the_bound_are_dropped_and_counted():
     assert sum(count for _, count in terms.counts) == MAX_QUERY_TERMS
     assert terms.dropped == 100 - MAX_QUERY_TERMS  # `w7` is two words
     assert query_terms("kettle").dropped == 0
-
-
-def test_has_words():
-    assert has_words("a")
-    assert has_words("7")
-    assert has_words("茶")
-    assert not has_words("🙂 -- !")
