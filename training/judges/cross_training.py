@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 import tempfile
 import time
 import warnings
@@ -17,14 +16,13 @@ from torch.utils.data import Dataset
 from transformers import (
     PreTrainedModel,
     PrinterCallback,
-    ProgressCallback,
     Trainer,
     TrainingArguments,
     set_seed,
 )
 
 from catalog.model import Grade
-from training.callbacks import LineCallback
+from training.callbacks import progress_callback
 from training.judges.cross_encoder import CrossEncoderJudge, pad
 from training.judges.cross_settings import CrossTraining
 
@@ -103,9 +101,7 @@ def fine_tune(
             data_collator=collate,
         )
         trainer.remove_callback(PrinterCallback)
-        if not sys.stderr.isatty():
-            trainer.remove_callback(ProgressCallback)
-            trainer.add_callback(LineCallback(say))
+        trainer.add_callback(progress_callback(say))
         trainer.train()
     history = trainer.state.log_history
     return {
@@ -137,7 +133,7 @@ def _arguments(settings: CrossTraining, steps: int, directory: str) -> TrainingA
         remove_unused_columns=False,
         label_names=["labels"],
         dataloader_pin_memory=cuda,
-        disable_tqdm=not sys.stderr.isatty(),
+        disable_tqdm=True,  # it would print raw dictionaries beside the bar
         log_level=os.environ.get("TRANSFORMERS_VERBOSITY", "warning"),
     )
     arguments._n_gpu = min(1, arguments.n_gpu)  # one copy: weights of classes live with the model

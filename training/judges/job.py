@@ -12,6 +12,7 @@ import torch
 from catalog.artefact import read_manifest, write_manifest, writing
 from catalog.errors import TrainingError
 from catalog.issues import Issues
+from catalog.split import query_hash
 from training.checkpoint import KIND as CHECKPOINT
 from training.checkpoint import LIBRARIES, input_hashes
 from training.corpus import CorpusFiles, read_corpus
@@ -55,7 +56,7 @@ def train_judge(
         say(issues.summary())
     if not corpus.train:
         raise TrainingError("there are no judgments to learn from", expected="--qrels FILE")
-    seen = set(corpus.seen)
+    seen = {query_hash(query) for query in corpus.train}  # the others only measure it
     if is_checkpoint(settings.base):
         before = seen_queries(Path(settings.base))
         refuse_seen(before, corpus.dev, settings.base)

@@ -20,7 +20,7 @@ from training.judges.inputs import read_goods
 from training.judges.opening import OpenJudge
 
 _HEADER = "query\tproduct_id\tgrade\tsource\n"
-_AT_ONCE = 200
+_AT_ONCE = 1000  # enough to keep many requests under way
 Pair = tuple[str, str]
 
 
