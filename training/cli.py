@@ -44,6 +44,13 @@ def train(
     base_model: Annotated[
         str, typer.Option(help="Hub id or path of a pretrained encoder, instead of a fresh one.")
     ] = "",
+    judge: Annotated[
+        Path | None,
+        typer.Option(
+            help="Grades mined pairs that nobody judged, and synthetic queries: the directory of "
+            "a cross-encoder, or the TOML file of a language model. See gradus judge."
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's seed.")] = None,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 takes all cores.")] = 0,
     set_: Annotated[
@@ -77,7 +84,7 @@ def train(
         layout=layout,
         strict=strict,
     )
-    run_job(load_recipe(recipe, changes), files, out, threads=threads, say=_say)
+    run_job(load_recipe(recipe, changes), files, out, threads=threads, say=_say, judge=judge)
 
 
 def _say(line: str) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
 from catalog.artefact import writing
 from catalog.issues import Issues
-from training.augment.apply import with_misspelt_queries
+from catalog.readers import read_judgments
+from training.augment.apply import augmented
 from training.checkpoint import input_hashes, write_checkpoint
 from training.corpus import Corpus, CorpusFiles, read_corpus
+from training.judges.opening import OpenJudge, open_judge
+from training.judges.seen import refuse_seen
 from training.network import text_template
 from training.ranks import Ranks, joined
 from training.recipe import Recipe
@@ -22,15 +26,25 @@ from training.work import held, prepare, work_path
 
 
 def run_job(
-    recipe: Recipe, files: CorpusFiles, out: Path, *, threads: int, say: Callable[[str], None]
+    recipe: Recipe,
+    files: CorpusFiles,
+    out: Path,
+    *,
+    threads: int,
+    say: Callable[[str], None],
+    judge: Path | None = None,
 ) -> None:
     """Train by `recipe` on `files` and write the checkpoint to `out`.
+
+    `judge` is a cross-encoder's directory or the TOML file of a language model; it grades mined
+    pairs that no human did, and synthetic queries.
 
     What is killed or stopped leaves its work beside `out` and goes on when run again. Of several
     processes that torchrun started the first one speaks and writes.
 
     Raises:
-        CatalogError, JudgmentError: an input file cannot be used, or a held-out query leaks.
+        CatalogError, JudgmentError: an input file cannot be used, or a held-out query leaks, into
+            the judge's training too.
         TrainingError: no products, no such backbone, or another run is writing to `out`.
         BundleError: `out` is something other than an artefact; said before anything is trained.
 
@@ -38,16 +52,32 @@ def run_job(
     if threads:
         torch.set_num_threads(threads)
     with joined() as ranks:
-        _train(recipe, files, out.absolute(), ranks, ranks.only_first(say))
+        _train(recipe, files, judge, out.absolute(), ranks, ranks.only_first(say))
 
 
 def _train(
-    recipe: Recipe, files: CorpusFiles, out: Path, ranks: Ranks, say: Callable[[str], None]
+    recipe: Recipe,
+    files: CorpusFiles,
+    judge: Path | None,
+    out: Path,
+    ranks: Ranks,
+    say: Callable[[str], None],
 ) -> None:
     began = time.monotonic()
     corpus = _read(recipe, files, say)
-    inputs = input_hashes(files)
-    run = Run(recipe, corpus, work_path(out, recipe, inputs), say)
+    with _opened(judge, corpus, files) as opened:
+        judges = {opened.source: opened.judge} if opened else {}
+        corpus = augmented(corpus, recipe, opened.judge if opened else None, say)
+        inputs = input_hashes(files)
+        if opened:
+            inputs["judge"] = opened.source
+        run = Run(recipe, corpus, work_path(out, recipe, inputs), say, judges)
+        _run(run, inputs, out, ranks)
+    if ranks.first:
+        say(f"wrote {out} after {time.monotonic() - began:.0f} s")
+
+
+def _run(run: Run, inputs: dict[str, str], out: Path, ranks: Ranks) -> None:
     if not ranks.first:
         ranks.wait()  # until the work directory is ours
         run.train()
@@ -60,10 +90,29 @@ def _train(
             encoder = run.train()
             ranks.wait()
             write_checkpoint(
-                directory, encoder, run.tokenizer, recipe, corpus, run.reports, inputs, run.mined
+                directory,
+                encoder,
+                run.tokenizer,
+                run.recipe,
+                run.corpus,
+                run.reports,
+                inputs,
+                run.mined,
             )
         shutil.rmtree(run.work, ignore_errors=True)
-    say(f"wrote {out} after {time.monotonic() - began:.0f} s")
+
+
+@contextmanager
+def _opened(judge: Path | None, corpus: Corpus, files: CorpusFiles) -> Iterator[OpenJudge | None]:
+    """The judge, unless it was trained on a query that must stay unseen."""
+    if judge is None:
+        yield None
+        return
+    with open_judge(judge, corpus.products) as opened:
+        refuse_seen(opened.seen, corpus.dev, judge)
+        for path in files.held_out:
+            refuse_seen(opened.seen, {one.query for one in read_judgments(path)}, judge)
+        yield opened
 
 
 def _read(recipe: Recipe, files: CorpusFiles, say: Callable[[str], None]) -> Corpus:
@@ -83,4 +132,4 @@ def _read(recipe: Recipe, files: CorpusFiles, say: Callable[[str], None]) -> Cor
         f"{len(corpus.train)} graded queries, {len(corpus.dev)} for dev, "
         f"{len(corpus.queries)} without grades"
     )
-    return with_misspelt_queries(corpus, recipe.augment, recipe.seed)
+    return corpus

@@ -57,6 +57,7 @@ RANGES: tuple[tuple[str, float, float], ...] = (
     ("instances.items", 2, _ANY),
     ("instances.assumed", 0, _ANY),
     ("augment.misspelt_share", 0, 1),
+    ("augment.synthetic_share", 0, 1),
     ("mine.depth", 0, 200),
     ("mine.rounds", 1, 10),
     ("circle.gamma", _ABOVE_ZERO, _ANY),

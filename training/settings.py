@@ -117,6 +117,11 @@ class MineSettings:
 
 @dataclass(frozen=True)
 class AugmentSettings:
-    """`misspelt_share` of the graded queries join once more with one slip (the paper: .3 to .5)."""
+    """What joins the judged queries.
+
+    `misspelt_share` of them once more with one slip (the paper: .3 to .5); made-up queries for
+    `synthetic_share` of the products, at most, which no query leads to. Those want a judge.
+    """
 
     misspelt_share: float = 0.0
+    synthetic_share: float = 0.0

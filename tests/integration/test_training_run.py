@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -333,6 +334,59 @@ def test_a_grown_transformer_is_the_function_the_bag_was(shop: Path) -> None:
         assert np.abs(was - now).max() <= 1e-5
         assert np.abs(was[0] - was[1]).max() > 0.01
     assert all(weight.requires_grad for weight in grown.backbone.encoder.parameters())
+
+
+# --- with a judge ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def judge(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cross-encoder, hardly trained, on the queries that are not in the dev split."""
+    from training.judges.cli import app as judges
+
+    base = tmp_path_factory.mktemp("judge") / "base"
+    stage_0 = {f"{stage}__steps": "0" for stage in ("pretrain", "supcon", "refine")}
+    files = ["--products", f"{shop}/products.jsonl", "--recipe", f"{shop}/tiny.toml"]
+    without = [f"--set={key.replace('__', '.')}={value}" for key, value in stage_0.items()]
+    assert CliRunner().invoke(app, [*files, *without, "--out", str(base)]).exit_code == 0
+    out = base.with_name("judge")
+    options = ["--base", str(base), "--out", str(out), "--epochs", "0.2", "--max-tokens", "24"]
+    files = ["--products", f"{shop}/products.jsonl", "--qrels", f"{shop}/qrels_train.tsv"]
+    result = CliRunner().invoke(
+        judges, ["train", *files, *options, "--seed", "7", "--dev-fraction", "0.2"]
+    )
+    assert result.exit_code == 0, result.output
+    return out
+
+
+def test_a_judge_grades_what_people_did_not(shop: Path, judge: Path, tmp_path: Path) -> None:
+    from training.mined_pairs import read_mined
+
+    shares = ("--set", "augment.synthetic_share=0.1", "--set", "augment.misspelt_share=0")
+    said = train(shop, tmp_path / "out", "--judge", str(judge), *shares)
+    made = re.search(r"synthetic queries: (\d+) of (\d+) made, (\d+) of \3 pairs judged", said)
+    assert made is not None, said
+    assert 1 <= int(made[1]) == int(made[2]) <= 15
+    ids = {p.id: row for row, p in enumerate(read_products(shop / "products.jsonl", "gradus"))}
+    pairs = read_mined(tmp_path / "out" / "mined.parquet", ids)
+    sources = {source.partition(":")[0] for source in pairs.judge.tolist()}
+    assert sources == {"human", "cross-encoder"}, "nothing is left without a grade"
+    stages = report(tmp_path / "out")["stages"]
+    assert stages["mine"]["judged"] == stages["mine"]["retrieved"]
+    assert "judge" in read_manifest(tmp_path / "out", "checkpoint", verify=True).parents
+
+
+def test_synthetic_queries_without_a_judge_are_refused(shop: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="need a judge"):
+        train(shop, tmp_path / "out", "--set", "augment.synthetic_share=0.1")
+
+
+def test_a_judge_that_was_trained_on_held_out_queries_is_refused(
+    shop: Path, judge: Path, tmp_path: Path
+) -> None:
+    """Another seed, another dev split: the judge knows its queries."""
+    with pytest.raises(JudgmentError, match="held-out queries"):
+        train(shop, tmp_path / "out", "--judge", str(judge), "--seed", "8")
 
 
 # --- stopped and killed ----------------------------------------------------------------------

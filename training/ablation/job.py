@@ -21,7 +21,7 @@ from training.ablation.arms import ARMS, Arm, recipe_of
 from training.ablation.config import AblationConfig
 from training.ablation.measuring import Graded, measure
 from training.ablation.towers import TwoTowers
-from training.augment.apply import with_misspelt_queries
+from training.augment.apply import augmented
 from training.corpus import Corpus, read_corpus
 from training.model import TwinEncoder
 from training.network import text_template
@@ -89,8 +89,7 @@ class Ablation:
 
     def _taught(self, recipe: Recipe) -> Corpus:
         """Dev queries are measured once, after the last stage, not on the way."""
-        corpus = with_misspelt_queries(self.corpus, recipe.augment, recipe.seed)
-        return replace(corpus, dev={})
+        return replace(augmented(self.corpus, recipe, None, self.say), dev={})
 
     def _base(self, seed: int) -> tuple[TwinEncoder, PreTrainedTokenizerFast]:
         """The pre-trained encoder of a seed, trained at its first use."""

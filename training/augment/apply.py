@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
+from catalog.errors import TrainingError
 from training.augment.spelling import misspelt_queries
+from training.augment.synthetic import SyntheticSettings, synthetic_queries
 from training.corpus import Corpus
-from training.settings import AugmentSettings
+from training.judge import Judge
+from training.recipe import Recipe
 
 
-def with_misspelt_queries(corpus: Corpus, settings: AugmentSettings, seed: int) -> Corpus:
-    """The corpus with `settings.misspelt_share` of its graded queries once more, misspelt.
+def augmented(
+    corpus: Corpus, recipe: Recipe, judge: Judge | None, say: Callable[[str], None]
+) -> Corpus:
+    """The corpus with synthetic queries that `judge` graded, then with misspelt ones.
 
-    Part of the corpus, so that the record of seen queries holds the variants; none equals a query
-    of the dev split or one without grades.
+    Part of the corpus, so that the record of seen queries holds them; none equals a query of the
+    dev split or one without grades.
+
+    Raises:
+        TrainingError: synthetic queries are asked for and nobody is there to grade them.
+
     """
-    if not settings.misspelt_share:
-        return corpus
-    known = {*corpus.dev, *corpus.queries}
-    train = misspelt_queries(corpus.train, settings.misspelt_share, seed, known)
+    settings, known = recipe.augment, {*corpus.dev, *corpus.queries}
+    train = dict(corpus.train)
+    if settings.synthetic_share:
+        if judge is None:
+            raise TrainingError(
+                "synthetic queries need a judge: people have not seen them",
+                where="augment.synthetic_share",
+                expected="--judge with a cross-encoder or a language model, or a share of 0",
+            )
+        synthetic = synthetic_queries(
+            corpus.products,
+            train,
+            judge,
+            SyntheticSettings(settings.synthetic_share),
+            recipe.seed,
+            known=known,
+        )
+        say(
+            f"synthetic queries: {len(synthetic.graded)} of {synthetic.made} made, "
+            f"{synthetic.judged} of {synthetic.asked} pairs judged"
+        )
+        train.update(synthetic.graded)
+    if settings.misspelt_share:
+        train = dict(misspelt_queries(train, settings.misspelt_share, recipe.seed, known))
     return replace(corpus, train=train)
