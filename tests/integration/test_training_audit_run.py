@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
@@ -14,10 +15,13 @@ from catalog.artefact import read_manifest
 from catalog.cli import app as demo_data
 from catalog.errors import BundleError, CatalogError, JudgmentError, TrainingError
 from catalog.judgments import read_judgments
+from catalog.readers import read_products
 from training.audit.cli import app
 from training.audit.decide import pair_of
 from training.audit.job import KIND
 from training.audit.settings import AuditSettings
+from training.judge import HumanJudge
+from training.judges.opening import OpenJudge
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +42,8 @@ def audit(shop, out, *more, **other):
         "out": out,
         **{name.replace("_", "-"): path for name, path in other.items()},
     }
-    return CliRunner().invoke(app, [f"--{name}={path}" for name, path in files.items()] + [*more])
+    given = [f"--{name}={path}" for name, path in files.items() if path]
+    return CliRunner().invoke(app, [*given, *more])
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +103,27 @@ def test_equal_inputs_equal_bytes_and_a_sample_is_a_part(shop, audited, tmp_path
     assert set(part) < set((audited[0] / "trail.jsonl").read_text().splitlines())
 
 
+def test_another_judge_can_be_asked(shop, audited, tmp_path, monkeypatch):
+    """Any judge behind the protocol; here one that knows the true grades."""
+    products = list(read_products(shop / "products.jsonl", "gradus"))
+    row = {product.id: place for place, product in enumerate(products)}
+    truth: dict[str, dict[int, int]] = {}
+    for one in read_judgments(shop / "qrels_train_true.tsv"):
+        truth.setdefault(one.query, {})[row[one.product_id]] = int(one.grade)
+
+    @contextmanager
+    def opened(path, goods):
+        assert [product.id for product in goods] == [product.id for product in products]
+        yield OpenJudge(HumanJudge(truth), "oracle:1", frozenset(), str, str)
+
+    monkeypatch.setattr("training.judges.opening.open_judge", opened)
+    asked = {"judgments": "", "judge": tmp_path, "products": shop / "products.jsonl"}
+    assert audit(shop, tmp_path / "out", "--set=share=1", **asked).exit_code == 0
+    assert grades(tmp_path / "out" / "qrels.tsv") == grades(audited[0] / "qrels.tsv")
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["judge"] == "oracle:1"
+
+
 @pytest.mark.parametrize(
     ("more", "other", "error", "says"),
     [
@@ -107,6 +133,8 @@ def test_equal_inputs_equal_bytes_and_a_sample_is_a_part(shop, audited, tmp_path
         ([], {"log_events": "{shop}/products.jsonl"}, CatalogError, "gave no event"),
         ([], {"log_queries": "{shop}/none.jsonl"}, CatalogError, "no such file"),
         ([], {"judgments": "{shop}/queries.tsv"}, JudgmentError, "column is missing"),
+        ([], {"judgments": ""}, TrainingError, "who is to be asked"),
+        ([], {"judgments": "", "judge": "{shop}"}, TrainingError, "--products it reads"),
         ([], {"out": "{shop}/products.jsonl"}, BundleError, "something else"),
     ],
 )
