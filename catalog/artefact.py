@@ -191,7 +191,7 @@ def _check_kind(manifest: Manifest, kind: str, directory: Path) -> None:
             where=directory,
             expected=kind,
             found=manifest.kind,
-            hint=f"Give the path of a {kind}.",
+            hint=f"Give the path of {'an' if kind[0] in 'aeiou' else 'a'} {kind}.",
         )
 
 

@@ -35,7 +35,7 @@ def writing(out: Path) -> Iterator[Path]:
     out = out.absolute()
     _refuse_to_replace(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    _clear_abandoned(out)
+    clear_abandoned(out.parent, out.name)
     temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
     temporary.chmod(0o755)
     lock = os.open(temporary, os.O_RDONLY)
@@ -86,9 +86,12 @@ def _refuse_to_replace(target: Path) -> None:
     )
 
 
-def _clear_abandoned(out: Path) -> None:
-    """Remove what killed writers of `out` left: a living one holds the lock on its directory."""
-    for left in out.parent.glob(f".{glob.escape(out.name)}.*.tmp"):
+def clear_abandoned(parent: Path, name: str | None = None) -> None:
+    """Remove what killed writers in `parent` left, of the artefact `name` or of all.
+
+    A living writer holds the lock on its directory.
+    """
+    for left in parent.glob(f".{glob.escape(name) if name else '*'}.*.tmp"):
         try:
             lock = os.open(left, os.O_RDONLY | os.O_DIRECTORY)
         except OSError:

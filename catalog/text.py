@@ -6,17 +6,16 @@ import unicodedata
 
 
 class _Visible(dict[int, int | None]):
-    """Table for `str.translate` that drops what cannot be seen, filled as characters turn up.
+    """Table for `str.translate` that takes out what cannot be seen, filled as characters turn up.
 
-    Categories Cc and Cf hold controls and invisible format characters (zero-width joiner, BOM,
-    bidi marks), Cs halves of surrogate pairs. Shops paste them by accident; nobody searches for
-    them. White space among the controls is kept: it separates words.
+    Category Cc holds controls, Cf invisible format characters (zero-width joiner, BOM, bidi marks),
+    Cs halves of surrogate pairs. Shops paste them by accident; nobody searches for them. A control
+    separates words, as the white space among them does; the others stand within words.
     """
 
     def __missing__(self, code: int) -> int | None:
-        character = chr(code)
-        visible = character.isspace() or unicodedata.category(character) not in {"Cc", "Cf", "Cs"}
-        self[code] = code if visible else None
+        kind = unicodedata.category(chr(code))
+        self[code] = {"Cc": ord(" "), "Cf": None, "Cs": None}.get(kind, code)
         return self[code]
 
 
@@ -26,8 +25,8 @@ _VISIBLE = _Visible()
 def normalise(text: str) -> str:
     """Fold compatibility forms and case, drop invisible characters, squeeze white space.
 
-    NFKC (so `ﬁ` is `fi` and full-width letters are plain), case folding, removal of control and
-    format characters, single spaces, stripped. Idempotent: `normalise(normalise(x)) ==
+    NFKC (so `ﬁ` is `fi` and full-width letters are plain), case folding, controls to spaces, format
+    characters out, single spaces, stripped. Idempotent: `normalise(normalise(x)) ==
     normalise(x)`, which one round of NFKC and folding alone does not guarantee.
     """
     while (folded := _fold(text)) != text:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from catalog.artefact import write_manifest, writing
+from catalog.atomic import clear_abandoned
 from catalog.errors import CatalogError
 from catalog.model import Product
 from export.bundle import Encoder, Precision, copy_serving_files
@@ -100,6 +101,7 @@ def build_index(
     """
     settings = settings or BuildSettings()
     version = new_version(root)
+    clear_abandoned(version.parent)  # every version has a name of its own
     with writing(version) as directory:
         store = _read_products(products, directory, settings.lexical, duplicates)
         plan = calibrate(store, encoder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -194,6 +194,7 @@ class Run:
             say=self.say,
             measure=measure,
         )
+        report |= {"settings": asdict(settings), "seed": seed}
         self.reports[name] = report
         last = result_of(report, "dev") or {}
         figures = ", ".join(f"{key} {value:.4f}" for key, value in last.items() if key != "step")

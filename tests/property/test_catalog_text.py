@@ -43,7 +43,7 @@ def test_normalise_does_not_tell_forms_or_outer_space_apart(text):
         ("  Oat\tMILK\n1L ", "oat milk 1l"),
         ("ﬁg \uff21\uff22\uff23 Straße", "fig abc strasse"),
         ("soft\u00adhyphen zero\u200bwidth\ufeff", "softhyphen zerowidth"),
-        ("a\u0000b\u0007", "ab"),
+        ("a\u0000b\u0007", "a b"),
         ("a\u0085b\u2028c\u00a0d\x1ce", "a b c d e"),
         ("e\u200d\u0301", "é"),
         ("\ud800x", "x"),

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from catalog.artefact import MANIFEST, SCHEMA, read_manifest, write_manifest, writing
+from catalog.atomic import clear_abandoned
 from catalog.errors import BundleError, HashMismatch, MissingFile, SchemaTooNew
 
 
@@ -94,6 +95,15 @@ def test_what_a_killed_writer_left_is_cleared_and_a_living_one_is_not(tmp_path):
         assert living.exists()
         write_manifest(living, "thing")
     assert os.listdir(tmp_path) == ["out"]
+
+
+def test_what_killed_writers_of_any_name_left_can_be_cleared(tmp_path):
+    (tmp_path / ".old.x1.tmp").mkdir()
+    (tmp_path / "kept").mkdir()
+    with writing(tmp_path / "living") as living:
+        clear_abandoned(tmp_path)
+        assert sorted(os.listdir(tmp_path)) == sorted([living.name, "kept"])
+        write_manifest(living, "thing")
 
 
 @pytest.mark.parametrize(
