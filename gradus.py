@@ -117,8 +117,11 @@ def main() -> None:
 def _extra_for(module: str) -> str | None:
     """The extra of pyproject.toml that brings a missing module; None for a real defect."""
     extras = {
-        "train": {"torch", "transformers", "accelerate", "optimum", "onnx", "safetensors"},
-        "eval": {"ir_measures"},
+        "train": {
+            *("torch", "transformers", "accelerate", "optimum", "onnx", "safetensors"),
+            *("bm25s", "httpx"),
+        },
+        "eval": {"ir_measures", "matplotlib"},
         "parquet": {"pyarrow"},
     }
     top = module.partition(".")[0]

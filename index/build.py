@@ -118,7 +118,7 @@ def build_index(
         calibration.save(directory)
         quality = {
             "products": len(store),
-            "hnsw": asdict(recall),
+            "dense": asdict(recall),
             "calibration": {"name": calibration.name, "alpha": calibration.alpha, **fitted},
         }
         (directory / QUALITY_FILE).write_text(json.dumps(quality, indent=2) + "\n")

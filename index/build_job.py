@@ -23,6 +23,7 @@ from index.build import (
     build_index,
 )
 from index.calibrate import FitOnJudgments, TakeFrom
+from index.dense import DenseSettings, Plan
 from index.store import ProductStore
 
 
@@ -40,7 +41,7 @@ class BuildJob:
     allow_in_sample: bool = False
     strict: bool = False
     live: bool = True
-    settings: BuildSettings | None = None
+    plan: str = "auto"
 
     def run(self) -> str:
         """Build the version. Raises what reading, embedding and calibrating raise."""
@@ -55,7 +56,7 @@ class BuildJob:
             self._read(issues),
             encoder,
             self.root,
-            settings=self.settings,
+            settings=BuildSettings(dense=DenseSettings(plan=self._plan())),
             calibrate=self._calibrate(encoder.train_queries, notes),
             encoder_dir=self.encoder,
             parents=self._parents(),
@@ -92,6 +93,18 @@ class BuildJob:
             "there is no such precision",
             expected=f"one of {', '.join(get_args(Precision))}",
             found=self.precision,
+        )
+
+    def _plan(self) -> Plan | None:
+        for known in get_args(Plan):
+            if known == self.plan:
+                return known  # type: ignore[no-any-return]
+        if self.plan == "auto":
+            return None
+        raise BundleError(
+            "there is no such plan",
+            expected=f"auto, {', '.join(get_args(Plan))}",
+            found=self.plan,
         )
 
     def _read(self, issues: Issues) -> Iterator[Product]:
@@ -147,11 +160,11 @@ def _hash(path: Path) -> str:
 
 
 def _summary(built: Built, live: bool) -> list[str]:
-    hnsw, calibration = built.quality["hnsw"], built.quality["calibration"]
+    dense, calibration = built.quality["dense"], built.quality["calibration"]
+    how = "scan" if dense["plan"] == "scan" else f"HNSW graph at ef {dense['ef']}"
     return [
-        f"{built.quality['products']:,} products indexed; graph finds "
-        f"{hnsw['recall_10']:.4f} of the exact top 10 at ef {hnsw['ef']} "
-        f"({hnsw['queries']} queries)",
+        f"{built.quality['products']:,} products indexed; {how} finds "
+        f"{dense['recall_10']:.4f} of the exact top 10 ({dense['queries']} queries)",
         f"calibration {calibration['name']}, alpha {calibration['alpha']}",
         f"{'live' if live else 'built, not live'}: {built.directory}",
     ]

@@ -56,6 +56,13 @@ def build(
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first broken line instead of skipping it.")
     ] = False,
+    plan: Annotated[
+        str,
+        typer.Option(
+            help="How near vectors are found: graph (HNSW), scan (8 bits a dimension, exact), or "
+            "auto, the faster one at this size."
+        ),
+    ] = "auto",
     publish: Annotated[
         bool, typer.Option(help="Make the new version the live one at once.")
     ] = True,
@@ -77,6 +84,7 @@ def build(
         allow_in_sample=allow_in_sample,
         strict=strict,
         live=publish,
+        plan=plan,
     )
     typer.echo(job.run())
 

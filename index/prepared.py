@@ -36,9 +36,10 @@ class Prepared:
 
 def plan_of(prepared: Prepared, mode: Mode, page: Page, *, exact: bool) -> dict[str, str]:
     """What was done, for people: one word or one reason a part."""
-    plan: dict[str, str] = {"mode": mode}
     if not prepared.has_words:
-        return plan | {"query": "no letters or digits: nothing was searched"}
+        asked = prepared.request.mode
+        return {"mode": asked, "query": "no letters or digits: nothing was searched"}
+    plan: dict[str, str] = {"mode": mode}
     if mode != "lexical":
         plan["semantic"] = "exact_scan" if exact else "hnsw"
     if mode != "semantic":

@@ -191,8 +191,8 @@ def test_a_fitted_calibration_is_recorded(fitted, qrels):
     assert calibration.alpha_interval[0] <= calibration.alpha_interval[1]
     quality = json.loads((bundle.directory / "quality.json").read_text())
     assert quality["calibration"]["queries_hash"] == calibration.queries_hash
-    assert quality["hnsw"]["plan"] == bundle.dense.settings.plan == "scan"
-    assert quality["hnsw"]["recall_candidates"] == 1.0
+    assert quality["dense"]["plan"] == bundle.dense.settings.plan == "scan"
+    assert quality["dense"]["recall_candidates"] == 1.0
     assert bundle.manifest.quality == quality
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from catalog.errors import CatalogError, JudgmentError, MissingFile
+from catalog.errors import BundleError, CatalogError, JudgmentError, MissingFile
 from catalog.model import Grade, Judgment
 from catalog.readers import write_judgments, write_products
 from index.bundle import IndexBundle
@@ -70,6 +70,15 @@ def test_from_files_to_an_answer(shop):
     assert answer["index"]["version"] == live(shop / "root")
     nothing = run(search_app, ["🙂", "--index", root])
     assert "no confident match" in nothing.output
+
+
+def test_the_plan_is_the_faster_one_or_the_one_asked_for(shop):
+    assert "scan finds 1.0000 of the exact top 10" in build(shop).output
+    built = build(shop, "--plan", "graph")
+    assert "HNSW graph at ef 200 finds" in built.output
+    assert IndexBundle.open(shop / "root").dense.settings.plan == "graph"
+    with pytest.raises(BundleError, match="no such plan"):
+        build(shop, "--plan", "magic")
 
 
 def test_evaluation_is_printed_and_written(shop):
