@@ -36,7 +36,12 @@ def made(tmp_path: Path, served_index: Path) -> Path:
 
 
 def start(out: Path, port: int) -> subprocess.Popen[str]:
-    script = f"import sys, service.demo as d; sys.exit(d._serve(d.Path({str(out)!r}), {port}))"
+    # Whoever starts the tests in the background makes them, and this child, deaf to SIGINT.
+    script = (
+        "import signal, sys, service.demo as d; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "
+        f"sys.exit(d._serve(d.Path({str(out)!r}), {port}))"
+    )
     plain = {name: value for name, value in os.environ.items() if not name.startswith("GRADUS_")}
     return subprocess.Popen(
         [sys.executable, "-c", script],
