@@ -24,6 +24,8 @@ def torch_vectors(model: TwinEncoder, tokenizer: Path, texts: ParityTexts) -> Si
     """By the network itself, text by text, in float32."""
     import torch
 
+    # One short text gives two threads nothing to share; on a busy machine they wait for each other.
+    torch.set_num_threads(1)
     tokens = TokenReader(tokenizer)
 
     def vectors(ids: list[list[int]], side: Literal["query", "item"]) -> NDArray[np.float32]:

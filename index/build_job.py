@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from catalog.artefact import hash_file
+from catalog.atomic import MANIFEST
 from catalog.errors import BundleError, CatalogError, JudgmentError
 from catalog.measures import qrels_of
 from catalog.model import Product
@@ -78,6 +79,12 @@ class BuildJob:
             )
         if self.qrels is not None:
             read_judgments(self.qrels)  # a path that cannot be read is refused at the call
+        if (self.root / MANIFEST).exists():
+            raise BundleError(
+                "this is an artefact of its own, no place for an index",
+                where=self.root,
+                expected="a new path, or the root of an index",
+            )
         if len(self.layouts) not in {0, 1, len(self.products)}:
             raise CatalogError(
                 "layouts and product files do not pair up",
@@ -137,6 +144,10 @@ class BuildJob:
             )
             qrels = qrels_of(judgments)
             notes.append(f"judgments: {issues.summary()}")
+            if not any(1 in grades.values() for grades in qrels.values()):
+                notes.append(
+                    "judgments: none of grade 1, so exact and substitute cannot be told apart here"
+                )
             return FitOnJudgments(qrels, trained, self.allow_in_sample, where=str(path))(
                 store, encoder
             )

@@ -35,8 +35,8 @@ def build(
     layout: Annotated[
         list[str] | None,
         typer.Option(
-            help="How the product files are laid out: gradus (default), esci, wands, grocerydb or "
-            "a TOML file. Once for all files, or once for each."
+            help="How the product files are laid out: gradus (default), esci, wands, grocerydb, "
+            "retail_demo or a TOML file. Once for all files, or once for each."
         ),
     ] = None,
     qrels: Annotated[

@@ -79,7 +79,8 @@ def load_recipe(name_or_path: str, changes: Mapping[str, str] | None = None) -> 
     body.setdefault("name", path.stem)
     for key, text in (changes or {}).items():
         _set(body, key, text)
-    recipe = _build(Recipe, body, str(path))
+    given = "".join(f" --set {key}={text}" for key, text in (changes or {}).items())
+    recipe = _build(Recipe, body, f"{path}{given}")
     check_ranges(recipe, str(path))
     return recipe
 

@@ -133,6 +133,22 @@ def test_judgments_of_unknown_products_are_named_with_their_line(shop):
         build(shop, "--qrels", str(shop / "qrels.tsv"), "--strict")
 
 
+def test_judgments_without_a_substitute_are_pointed_out(shop):
+    lines = (shop / "qrels.tsv").read_text().splitlines()
+    poor = [line.replace("\t1\t", "\t0\t") for line in lines]
+    (shop / "poor.tsv").write_text("\n".join(poor) + "\n")
+    assert "none of grade 1" in build(shop, "--qrels", str(shop / "poor.tsv")).output
+    assert "none of grade 1" not in build(shop, "--qrels", str(shop / "qrels.tsv")).output
+
+
+def test_an_index_is_not_built_into_another_artefact(shop):
+    (shop / "root").mkdir()
+    (shop / "root" / "manifest.json").write_text("{}")
+    with pytest.raises(BundleError, match="no place for an index"):
+        build(shop)
+    assert [path.name for path in (shop / "root").iterdir()] == ["manifest.json"]
+
+
 def test_requests_that_cannot_be_met(shop, built_index):
     with pytest.raises(JudgmentError, match="exclude each other"):
         build(shop, "--qrels", str(shop / "qrels.tsv"), "--calibration", str(built_index))
