@@ -24,8 +24,6 @@ def torch_vectors(model: TwinEncoder, tokenizer: Path, texts: ParityTexts) -> Si
     """By the network itself, text by text, in float32."""
     import torch
 
-    # One short text gives two threads nothing to share; on a busy machine they wait for each other.
-    torch.set_num_threads(1)
     tokens = TokenReader(tokenizer)
 
     def vectors(ids: list[list[int]], side: Literal["query", "item"]) -> NDArray[np.float32]:
@@ -36,10 +34,16 @@ def torch_vectors(model: TwinEncoder, tokenizer: Path, texts: ParityTexts) -> Si
             )
 
     rendered = [model.spec.template.query(text) for text in texts.queries]
-    return Sides(
-        vectors(tokens.ids(rendered, model.spec.max_query_tokens), "query"),
-        vectors(tokens.ids(texts.items, model.spec.max_item_tokens), "item"),
-    )
+    # One short text gives two threads nothing to share; on a busy machine they wait for each other.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return Sides(
+            vectors(tokens.ids(rendered, model.spec.max_query_tokens), "query"),
+            vectors(tokens.ids(texts.items, model.spec.max_item_tokens), "item"),
+        )
+    finally:
+        torch.set_num_threads(threads)
 
 
 def bundle_vectors(bundle: EncoderBundle, texts: ParityTexts) -> Sides:

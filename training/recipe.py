@@ -21,6 +21,7 @@ from training.settings import (
     SupconSettings,
     TextSettings,
 )
+from training.toml_file import read_toml
 
 RECIPES = Path(__file__).parent / "recipes"
 Settings = TypeVar("Settings")
@@ -70,12 +71,7 @@ def load_recipe(name_or_path: str, changes: Mapping[str, str] | None = None) -> 
             where=name_or_path,
             expected=f"a path ending in .toml, or one of {', '.join(recipe_names())}",
         )
-    try:
-        body = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TrainingError(f"the recipe cannot be read: {error.strerror}", where=path) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TrainingError(f"the recipe is not valid TOML: {error}", where=path) from error
+    body = read_toml(path, "the recipe")
     body.setdefault("name", path.stem)
     for key, text in (changes or {}).items():
         _set(body, key, text)

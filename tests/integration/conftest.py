@@ -1,9 +1,10 @@
-"""A real encoder bundle, tiny and made without torch, and an index that serves by itself."""
+"""A tiny real encoder bundle made without torch, an index that serves by itself, quiet torch."""
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
@@ -25,6 +26,27 @@ from service.app import create_app
 from service.settings import Settings
 
 DIM = 16
+
+
+@pytest.fixture(scope="module")
+def one_thread_and_no_hub() -> Iterator[None]:
+    """One thread for equal sums, and nothing asked of a network."""
+    import torch
+
+    import training.job  # noqa: F401
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    # Every stage collects garbage, which for so short ones is half of the time: spare it the
+    # thousands of objects of the libraries.
+    gc.freeze()
+    with pytest.MonkeyPatch.context() as patch:
+        # What HF_HUB_OFFLINE=1 sets; other tests may have imported these before.
+        patch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+        patch.setattr("transformers.utils.hub._is_offline_mode", True)
+        yield
+    gc.unfreeze()
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from training.ablation.cli import app
 from training.ablation.config import read_config
 from training.recipe import load_recipe
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread_and_no_hub")]
 
 RECIPE = """
 dev_fraction = 0.3

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +18,10 @@ from catalog.readers import read_judgments, read_products, write_judgments, writ
 from catalog.split import query_hash, split_queries
 from training.judges.cli import app
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread_and_no_hub")]
 
 KINDS = ("kettle", "toaster", "hose", "spade", "belt", "jacket", "lamp", "chair")
 COLOURS = ("red", "blue", "green", "black", "white")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread_and_no_hub() -> Iterator[None]:
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    gc.freeze()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-        patch.setattr("transformers.utils.hub._is_offline_mode", True)
-        yield
-    gc.unfreeze()
-    torch.set_num_threads(threads)
 
 
 def goods() -> list[Product]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import re
@@ -10,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ from catalog.readers import (
 from catalog.split import query_hash
 from training.cli import app
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread_and_no_hub")]
 
 RECIPE = """
 dev_fraction = 0.2
@@ -79,27 +78,6 @@ stay = 0.5
 STAGES = ("bag", "pretrain", "supcon", "mine", "refine", "mine-2", "refine-2")
 
 Say = Callable[[str], None]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread_and_no_hub() -> Iterator[None]:
-    """One thread for equal sums, and nothing asked of a network."""
-    import torch
-
-    import training.job  # noqa: F401
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    # Every stage collects garbage, which for so short ones is half of the time: spare it the
-    # thousands of objects of the libraries.
-    gc.freeze()
-    with pytest.MonkeyPatch.context() as patch:
-        # What HF_HUB_OFFLINE=1 sets; other tests may have imported these before.
-        patch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-        patch.setattr("transformers.utils.hub._is_offline_mode", True)
-        yield
-    gc.unfreeze()
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -488,7 +488,7 @@ class TestSettings:
         ("body", "message"),
         [
             ("", r"no section \[judge\]"),
-            ("[judge", "no TOML"),
+            ("[judge", "not valid TOML"),
             ('[judge]\nmodel = "m"', "`base_url`"),
             ('[judge]\nbase_url = "http://h"\nmodel = "m"\napi_key = "sk-secret"', "`api_key`"),
             ('[judge]\nbase_url = "ftp://h"\nmodel = "m"', "`base_url`"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from catalog.errors import TrainingError
 from training.ablation.arms import ARMS
 from training.corpus import CorpusFiles
 from training.recipe import Recipe, load_recipe
+from training.toml_file import read_toml
 
 _KEYS = {
     "recipe": str, "set": dict, "seeds": list, "arms": list, "learning_rates": list,
@@ -76,14 +76,7 @@ def read_config(path: Path) -> AblationConfig:
 
 
 def _body(path: Path) -> dict[str, Any]:
-    try:
-        body = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TrainingError(
-            f"the configuration cannot be read: {error.strerror}", where=path
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TrainingError(f"the configuration is not valid TOML: {error}", where=path) from error
+    body = read_toml(path, "the configuration")
     for key, value in body.items():
         if key not in _KEYS:
             raise TrainingError(

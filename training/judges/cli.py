@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from catalog.model import Product
+
+if TYPE_CHECKING:
+    from training.judges.opening import OpenJudge
 
 app = typer.Typer(
     add_completion=False,
@@ -126,12 +133,9 @@ def report(
 ) -> None:
     """Compare a judge with people, and with what a judge has to beat."""
     from training.judges.measuring import report_on
-    from training.judges.opening import open_judge
 
     report_on(
-        lambda goods: open_judge(
-            judge_path, goods, floor=floor, max_requests=max_requests, max_tokens=max_tokens
-        ),
+        _opener(judge_path, floor, max_requests, max_tokens),
         products=products,
         qrels=qrels,
         train_qrels=train_qrels or (),
@@ -157,18 +161,26 @@ def label(
 ) -> None:
     """Grade pairs of query and product; a run that was stopped goes on where it was."""
     from training.judges.labelling import label_file
-    from training.judges.opening import open_judge
 
     label_file(
-        lambda goods: open_judge(
-            judge_path, goods, floor=floor, max_requests=max_requests, max_tokens=max_tokens
-        ),
+        _opener(judge_path, floor, max_requests, max_tokens),
         products=products,
         candidates=candidates,
         layout=layout,
         strict=strict,
         out=out,
         say=_say,
+    )
+
+
+def _opener(
+    path: Path, floor: float | None, max_requests: int | None, max_tokens: int | None
+) -> Callable[[Sequence[Product]], AbstractContextManager[OpenJudge]]:
+    """Opens the judge once the products it reads are known."""
+    from training.judges.opening import open_judge
+
+    return lambda goods: open_judge(
+        path, goods, floor=floor, max_requests=max_requests, max_tokens=max_tokens
     )
 
 

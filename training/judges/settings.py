@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from catalog.errors import TrainingError
 from catalog.template import TextTemplate
 from training.judges.prompt import GUIDELINE
+from training.toml_file import read_toml
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -83,14 +83,7 @@ def load_settings(path: Path, **changes: Any) -> LLMSettings:
         TrainingError: no such file, no TOML, no such section, an unknown or impossible setting.
 
     """
-    try:
-        body = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TrainingError(
-            f"the judge's settings cannot be read: {error.strerror}", where=path
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TrainingError(f"the judge's settings are no TOML: {error}", where=path) from error
+    body = read_toml(path, "the judge's file of settings")
     section = body.get("judge")
     if not isinstance(section, dict):
         raise TrainingError("there is no section [judge]", where=path)
