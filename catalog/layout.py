@@ -111,7 +111,7 @@ def load_layout(name_or_path: str | Path) -> Layout:
         raise CatalogError(
             f"there is no layout {str(name_or_path)!r}",
             expected=f"one of {', '.join(layout_names())}, or the path of a .toml file",
-            hint="Layouts are described in catalog/layout.py.",
+            hint="docs/layouts.md describes layouts.",
         )
     try:
         return parse_layout(path.read_text("utf-8"), str(path))

@@ -1,11 +1,13 @@
 """Layout files: ours all load, and a wrong one says where it is wrong."""
 
 import json
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from catalog.errors import CatalogError
-from catalog.layout import layout_names, load_layout, parse_layout
+from catalog.layout import _PARTS, _SINGLE, _TABLES, layout_names, load_layout, parse_layout
 from catalog.readers import read_products
 
 MINIMAL = '[fields]\nid = "sku"\ntitle = "name"\n'
@@ -88,3 +90,13 @@ def test_a_layout_that_is_no_text(tmp_path):
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(CatalogError, match="cannot be read"):
         load_layout(path)
+
+
+def test_the_documented_layout_parses_and_has_every_field():
+    page = (Path(__file__).parents[2] / "docs" / "layouts.md").read_text()
+    source = page.partition("```toml\n")[2].partition("```")[0]
+    layout = parse_layout(source, "docs/layouts.md")
+    assert layout.id == ("product_id", "id")
+    assert layout.category == (("department",), ("type",))
+    assert set(tomllib.loads(source)["fields"]) == {*_SINGLE, *_PARTS}
+    assert set(tomllib.loads(source)) == {*_TABLES, "about", "delimiter"}
