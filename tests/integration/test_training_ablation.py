@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from catalog.demo import QueryCounts, generate, write
 from catalog.errors import JudgmentError, TrainingError
-from training.ablation.arms import ARMS, recipe_of
+from training.ablation.arms import ARMS, Rates, recipe_of
 from training.ablation.cli import app
 from training.ablation.config import read_config
 from training.recipe import load_recipe
@@ -47,6 +47,8 @@ steps = 2
 batch = 4
 learning_rate = 5e-4
 """
+# What the recipe below leads to: the second stage keeps its proportion to the first.
+TRIED = {False: ("0.001", "0.003"), True: ("0.001+0.0005", "0.003+0.0015")}
 SHORT = ("cosent", "circle-only", "mined-only", "two-towers", "full")  # of eight, for time's sake
 
 
@@ -90,7 +92,7 @@ def test_arms_are_trained_measured_and_told(shop: Path, tmp_path: Path) -> None:
     assert not any(arms["base"]["relative"].values())
     for name in SHORT:
         assert set(arms[name]["by_seed"]) == {"1", "2"}
-        assert arms[name]["rate"] in (1e-3, 3e-3)
+        assert arms[name]["rate"] in TRIED[ARMS[name].stages == "both"]
     full, rival = arms["full"], arms["cosent"]
     assert rival["full_minus"]["mean"] == pytest.approx(
         full["mean"]["ndcg@10"]["mean"] - rival["mean"]["ndcg@10"]["mean"]
@@ -115,12 +117,20 @@ def test_arms_make_equally_many_steps() -> None:
     recipe = load_recipe("demo")
     total = recipe.supcon.steps + recipe.refine.steps
     for arm in ARMS.values():
-        changed = recipe_of(arm, recipe, 1e-4)
+        changed = recipe_of(arm, recipe, Rates(1e-4, 2e-5 if arm.stages == "both" else None))
         assert changed.supcon.steps + changed.refine.steps == total
         assert changed.mine.originals == arm.originals
-    full = recipe_of(ARMS["full"], recipe, 1e-4)
-    proportion = recipe.refine.learning_rate / recipe.supcon.learning_rate
-    assert full.refine.learning_rate == pytest.approx(1e-4 * proportion)
+        last = changed.refine if changed.refine.steps else changed.supcon
+        assert last.learning_rate == (2e-5 if arm.stages == "both" else 1e-4)
+
+
+def test_arms_of_two_stages_take_pairs_of_rates_as_many_as_the_others(shop: Path) -> None:
+    read = read_config(config(shop, two_stage_rates="[[1e-3, 1e-4], [1e-2, 1e-5]]"))
+    assert read.rates(ARMS["full"]) == (Rates(1e-3, 1e-4), Rates(1e-2, 1e-5))
+    assert read.rates(ARMS["circle-only"]) == (Rates(1e-3), Rates(3e-3))
+    assert [one.name for one in read.two_stage] == ["0.001+0.0001", "0.01+1e-05"]
+    with pytest.raises(TrainingError, match="as many two_stage_rates as learning_rates"):
+        read_config(config(shop, two_stage_rates="[[1e-3, 1e-4]]"))
 
 
 @pytest.mark.parametrize(
@@ -130,6 +140,7 @@ def test_arms_make_equally_many_steps() -> None:
         ({"products": ""}, "`products` is missing"),
         ({"seeds": '["one"]'}, "whole seeds"),
         ({"learning_rates": "[0.0]"}, "above 0"),
+        ({"two_stage_rates": "[[1e-3], 2.0]"}, "as pairs"),
         ({"colour": "1"}, "unknown key"),
         ({"qrels": '"one"'}, "wrong type"),
     ],

@@ -40,13 +40,22 @@ ARMS: Mapping[str, Arm] = {
 }
 
 
-def recipe_of(arm: Arm, recipe: Recipe, rate: float) -> Recipe:
-    """The recipe of an arm whose first judged stage learns at `rate`.
+@dataclass(frozen=True)
+class Rates:
+    """Learning rates of one trial; `second` is None for an arm of one stage."""
 
-    The second stage's rate keeps its proportion to the first's; nothing is mined for a stage 1.
-    """
+    first: float
+    second: float | None = None
+
+    @property
+    def name(self) -> str:
+        """How files and tables call it: `0.003` or `0.003+0.0001`."""
+        return f"{self.first:g}" if self.second is None else f"{self.first:g}+{self.second:g}"
+
+
+def recipe_of(arm: Arm, recipe: Recipe, rates: Rates) -> Recipe:
+    """The recipe of an arm; nothing is mined for a stage 1."""
     steps = recipe.supcon.steps + recipe.refine.steps
-    proportion = recipe.refine.learning_rate / recipe.supcon.learning_rate
     first = steps if arm.stages == "first" else recipe.supcon.steps
     second = steps if arm.stages == "second" else recipe.refine.steps
     return replace(
@@ -54,12 +63,12 @@ def recipe_of(arm: Arm, recipe: Recipe, rate: float) -> Recipe:
         supcon=replace(
             recipe.supcon,
             loss=arm.loss,
-            learning_rate=rate,
+            learning_rate=rates.first,
             steps=0 if arm.stages == "second" else first,
         ),
         refine=replace(
             recipe.refine,
-            learning_rate=rate if arm.stages == "second" else rate * proportion,
+            learning_rate=rates.first if rates.second is None else rates.second,
             steps=0 if arm.stages == "first" else second,
         ),
         mine=replace(recipe.mine, originals=arm.originals),

@@ -19,7 +19,7 @@ def ablate(
 ) -> None:
     """Train the arms (a) to (h) from one base a seed and compare them on test queries.
 
-    Every arm makes equally many steps and tries the same learning rates on the dev split. A killed
+    Every arm makes equally many steps and as many trials on the dev split. A killed
     ablation goes on with the runs that are not there yet.
     """
     import torch
@@ -38,7 +38,8 @@ def ablate(
     body = {
         "recipe": read.recipe.record(),
         "seeds": list(read.seeds),
-        "learning_rates": list(read.learning_rates),
+        "learning_rates": [rates.name for rates in read.one_stage],
+        "two_stage_rates": [rates.name for rates in read.two_stage],
         "products": len(ablation.corpus.products),
         "train_queries": len(ablation.corpus.train),
         "dev_queries": len(ablation.corpus.dev),

@@ -1,4 +1,4 @@
-"""What `gradus ablate` is told: data, recipe, seeds, arms and the rates every arm may try."""
+"""What `gradus ablate` is told: data, recipe, seeds, arms and the rates that arms may try."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import TrainingError
-from training.ablation.arms import ARMS
+from training.ablation.arms import ARMS, Arm, Rates
 from training.corpus import CorpusFiles
 from training.recipe import Recipe, load_recipe
 from training.toml_file import read_toml
 
 _KEYS = {
     "recipe": str, "set": dict, "seeds": list, "arms": list, "learning_rates": list,
+    "two_stage_rates": list,
     "products": list, "qrels": list, "extra_qrels": list, "queries": list, "layout": str,
     "tests": dict,
 }  # fmt: skip
@@ -24,8 +25,9 @@ _NEEDED = ("products", "qrels", "tests")
 class AblationConfig:
     """The data, one recipe, and what is varied over it.
 
-    `tests` maps a name to a file of judgments that nothing was chosen on; `learning_rates` are
-    tried by every arm on the dev split with the first of `seeds`, the best is then used with all.
+    `tests` maps a name to a file of judgments that nothing was chosen on. An arm tries its rates on
+    the dev split with the first of `seeds`, the best is then used with all: `one_stage` for arms of
+    one stage, `two_stage` for the others, equally many, since tuning is worth something, too.
     """
 
     files: CorpusFiles
@@ -33,8 +35,13 @@ class AblationConfig:
     recipe: Recipe
     seeds: tuple[int, ...] = (1, 2, 3)
     arms: tuple[str, ...] = tuple(ARMS)
-    learning_rates: tuple[float, ...] = ()
+    one_stage: tuple[Rates, ...] = ()
+    two_stage: tuple[Rates, ...] = ()
     changes: dict[str, str] = field(default_factory=dict)
+
+    def rates(self, arm: Arm) -> tuple[Rates, ...]:
+        """What `arm` tries."""
+        return self.two_stage if arm.stages == "both" else self.one_stage
 
 
 def read_config(path: Path) -> AblationConfig:
@@ -49,15 +56,16 @@ def read_config(path: Path) -> AblationConfig:
     recipe = load_recipe(body.get("recipe", "demo"), changes)
     arms = tuple(body.get("arms", ARMS))
     seeds = tuple(body.get("seeds", (1, 2, 3)))
-    rates = tuple(float(rate) for rate in body.get("learning_rates", ()))
+    one_stage, two_stage = _rates(path, body, recipe)
     tests = {name: Path(file) for name, file in body["tests"].items()}
     for holds, what, found in (
         (set(arms) <= set(ARMS) and arms, f"arms among {', '.join(ARMS)}", arms),
         (seeds and all(type(seed) is int and seed >= 0 for seed in seeds), "whole seeds", seeds),
-        (all(rate > 0 for rate in rates), "learning rates above 0", rates),
+        (len(one_stage) == len(two_stage), "as many two_stage_rates as learning_rates",
+         f"{len(two_stage)} and {len(one_stage)}"),
         (tests, "one test file or more under [tests]", tests),
         (recipe.supcon.steps and recipe.refine.steps, "a recipe with supcon and refine steps", 0),
-        (len(rates) < 2 or recipe.dev_fraction > 0, "dev_fraction above 0, to choose a rate by",
+        (len(one_stage) < 2 or recipe.dev_fraction > 0, "dev_fraction above 0, to choose a rate by",
          recipe.dev_fraction),
     ):  # fmt: skip
         if not holds:
@@ -72,7 +80,32 @@ def read_config(path: Path) -> AblationConfig:
         held_out=list(tests.values()),  # a test query that is trained on ends the run
         layout=body.get("layout"),
     )
-    return AblationConfig(files, tests, recipe, seeds, arms, rates, changes)
+    return AblationConfig(files, tests, recipe, seeds, arms, one_stage, two_stage, changes)
+
+
+def _rates(
+    path: Path, body: dict[str, Any], recipe: Recipe
+) -> tuple[tuple[Rates, ...], tuple[Rates, ...]]:
+    """The trials of arms with one stage and with two; the recipe's own rates unless given."""
+    first, second = recipe.supcon.learning_rate, recipe.refine.learning_rate
+    singles = body.get("learning_rates", [first])
+    pairs = body.get("two_stage_rates")
+    if pairs is None:  # the second stage keeps its proportion to the first
+        pairs = [[rate, rate * second / first] for rate in singles if _positive(rate)]
+    if not all(map(_positive, singles)) or not all(
+        isinstance(pair, list) and len(pair) == 2 and all(map(_positive, pair)) for pair in pairs
+    ):
+        raise TrainingError(
+            "the ablation cannot run like this", where=path, expected="learning rates above 0, "
+            "two_stage_rates as pairs of them", found=f"{singles}, {pairs}",
+        )  # fmt: skip
+    return tuple(Rates(float(rate)) for rate in singles), tuple(
+        Rates(float(one), float(two)) for one, two in pairs
+    )
+
+
+def _positive(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
 def _body(path: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from catalog.artefact import hash_file
 from catalog.issues import Issues
 from catalog.readers import read_judgments
 from catalog.text import normalise
-from training.ablation.arms import ARMS, Arm, recipe_of
+from training.ablation.arms import ARMS, Arm, Rates, recipe_of
 from training.ablation.config import AblationConfig
 from training.ablation.measuring import Graded, measure
 from training.ablation.towers import TwoTowers
@@ -50,31 +50,32 @@ class Ablation:
         records: dict[str, dict[int, Record]] = {BASE: {}, **{name: {} for name in rates}}
         for seed in self.config.seeds:
             records[BASE][seed] = self._kept(f"{BASE}-{seed}", partial(self._base_record, seed))
-            for name, rate in rates.items():
-                records[name][seed] = self._trained(ARMS[name], seed, rate)
+            for name, chosen in rates.items():
+                records[name][seed] = self._trained(ARMS[name], seed, chosen)
         return records
 
-    def _tuned(self, arm: Arm) -> float:
-        """The rate with the best dev nDCG@10 on the first seed; every arm tries the same ones."""
-        rates = self.config.learning_rates or (self.config.recipe.supcon.learning_rate,)
-        if len(rates) == 1:
-            return rates[0]
+    def _tuned(self, arm: Arm) -> Rates:
+        """The rates with the best dev nDCG@10 on the first seed."""
+        trials = self.config.rates(arm)
+        if len(trials) == 1:
+            return trials[0]
         seed = self.config.seeds[0]
-        dev = {rate: float(self._trained(arm, seed, rate)["dev"]["ndcg@10"]) for rate in rates}
-        best = max(rates, key=lambda rate: dev[rate])
-        tried = ", ".join(f"{rate:g}: {value:.4f}" for rate, value in dev.items())
-        self.say(f"{arm.name}: learning rate {best:g} by dev nDCG@10 ({tried})")
+        dev = {one: float(self._trained(arm, seed, one)["dev"]["ndcg@10"]) for one in trials}
+        best = max(trials, key=lambda one: dev[one])
+        tried = ", ".join(f"{one.name}: {value:.4f}" for one, value in dev.items())
+        self.say(f"{arm.name}: learning rate {best.name} by dev nDCG@10 ({tried})")
         return best
 
-    def _trained(self, arm: Arm, seed: int, rate: float) -> Record:
-        return self._kept(f"{arm.name}-{seed}-{rate:g}", lambda: self._train(arm, seed, rate))
+    def _trained(self, arm: Arm, seed: int, rates: Rates) -> Record:
+        name = f"{arm.name}-{seed}-{rates.name}"
+        return self._kept(name, lambda: self._train(arm, seed, rates, name))
 
-    def _train(self, arm: Arm, seed: int, rate: float) -> Record:
-        recipe = recipe_of(arm, replace(self.config.recipe, seed=seed), rate)
+    def _train(self, arm: Arm, seed: int, rates: Rates, name: str) -> Record:
+        recipe = recipe_of(arm, replace(self.config.recipe, seed=seed), rates)
         encoder, tokenizer = self._base(seed)
         if not arm.siamese:
             encoder = TwoTowers(encoder)
-        work = self.directory / f".{arm.name}-{seed}-{rate:g}"
+        work = self.directory / f".{name}"
         run = Run(recipe, self._taught(recipe), work, self.say)
         run.tokenizer = tokenizer
         set_seed(seed)
@@ -83,7 +84,7 @@ class Ablation:
             name: {key: report[key] for key in ("seconds", "loss", "dev") if key in report}
             for name, report in run.reports.items()
         }
-        record = {**self._measured(encoder, tokenizer), "rate": rate, "stages": stages}
+        record = {**self._measured(encoder, tokenizer), "rate": rates.name, "stages": stages}
         shutil.rmtree(work, ignore_errors=True)
         return record
 
