@@ -157,6 +157,11 @@ class EncoderBundle:
         """Length of the vectors."""
         return self.spec.dim
 
+    @property
+    def rows(self) -> int:
+        """Texts that one call of the graph takes; 1 on a processor."""
+        return self._rows
+
     def query_tokens(self, text: str) -> list[int]:
         """Token ids of a query as the graph reads them, special tokens included."""
         return self._tokens.ids([self.spec.template.query(text)], self.spec.max_query_tokens)[0]

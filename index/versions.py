@@ -2,6 +2,7 @@
 
 ROOT/versions/2026-11-20T02-00-00Z-3f9c/    a whole index, never edited
 ROOT/current -> versions/2026-11-20T02-00-00Z-3f9c
+ROOT/previous -> versions/2026-11-19T02-00-00Z-a0d1      what was live before: where rollback goes
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from catalog.errors import GradusError, MissingFile
 KIND = "index"
 VERSIONS = "versions"
 CURRENT = "current"
+PREVIOUS = "previous"
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,31 @@ def publish(root: Path, name: str) -> None:
     Raises MissingFile when there is no such version.
     """
     find_version(root, name)
-    link = root / f".{CURRENT}.{secrets.token_hex(4)}"
-    link.symlink_to(Path(VERSIONS) / name)
-    os.replace(link, root / CURRENT)
+    before = live(root)
+    if before not in (None, name):
+        _point(root, PREVIOUS, str(before))
+    _point(root, CURRENT, name)
+
+
+def before_live(root: Path) -> str:
+    """Name of the version that was live before this one: where a rollback goes.
+
+    Raises MissingFile when none was, or it has been removed.
+    """
+    link = root / PREVIOUS
+    if not link.is_symlink():
+        raise MissingFile(
+            "no version was live before this one",
+            where=root,
+            hint="See `gradus index list` and publish one with `gradus index publish VERSION`.",
+        )
+    return find_version(root, Path(os.readlink(link)).name).name
+
+
+def _point(root: Path, name: str, version: str) -> None:
+    link = root / f".{name}.{secrets.token_hex(4)}"
+    link.symlink_to(Path(VERSIONS) / version)
+    os.replace(link, root / name)
 
 
 def find_version(root: Path, name: str) -> Path:
