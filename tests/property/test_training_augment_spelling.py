@@ -8,8 +8,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import TrainingError
+from catalog.keyboard import QWERTY, neighbours
 from catalog.text import normalise
-from training.augment.keyboard import QWERTY, neighbours
 from training.augment.sounds import sounding_alike
 from training.augment.spelling import (
     LEAST_LETTERS,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from training.report.axes import Scale, ticks
+from catalog.pages.axes import Scale, ticks
 from training.report.facts import DevQuery, Ranked, RunFacts
 from training.report.grades import moments
 from training.report.histograms import circle_bands, grade_histogram, lowest_edge, share_in_band
@@ -132,7 +132,7 @@ class Page(HTMLParser):
 
 
 def page(facts: RunFacts = FACTS, fingerprints: dict[str, str] | None = None) -> Page:
-    return Page(report_page(facts, fingerprints or {}, "body { margin: 0 }"))
+    return Page(report_page(facts, fingerprints or {}))
 
 
 # --- the values ------------------------------------------------------------------------------
@@ -270,7 +270,7 @@ def test_a_stage_that_was_read_back_without_a_curve_is_a_row_of_dashes():
 
 
 def test_titles_and_queries_are_escaped_everywhere():
-    text = report_page(FACTS, {"<b>": "<i>"}, "")
+    text = report_page(FACTS, {"<b>": "<i>"})
     assert "<script" not in text
     assert "&lt;script&gt;alert(&#x27;1&#x27;)&lt;/script&gt; &amp; &quot;quoted&quot;" in text
     assert f"kettle {NASTY}" in page().texts

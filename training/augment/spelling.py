@@ -15,8 +15,8 @@ from string import ascii_lowercase
 from typing import TypeVar
 
 from catalog.errors import TrainingError
+from catalog.keyboard import QWERTY, Layout, neighbours
 from catalog.text import normalise
-from training.augment.keyboard import QWERTY, Layout, neighbours
 from training.augment.sounds import sounding_alike
 
 # A word as its letters, each with the marks that stand on it.

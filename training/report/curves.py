@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from catalog.pages.markup import Html, element, escaped
 from training.report.facts import RunFacts, StageReports
 from training.report.lines import Curve, line_chart, roomy
-from training.report.markup import Html, element, escaped
 
 _MEASURES = {"dev_ndcg@10": ("nDCG@10", "first"), "dev_recall@100": ("Recall@100", "second")}
 

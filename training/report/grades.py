@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from catalog.pages.markup import Html, count, element, escaped, figure, table
 from training.report.facts import RunFacts, StageReports, result_of
 from training.report.histograms import circle_bands, grade_histogram, lowest_edge
-from training.report.markup import Html, count, element, escaped, figure, table
 
 
 def grades_section(facts: RunFacts) -> Html:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from catalog.model import Grade
-from training.report.axes import Scale, ticks
-from training.report.markup import Html, element, escaped, joined
+from catalog.pages.axes import Scale, ticks
+from catalog.pages.markup import Html, element, escaped, joined
 
 Band = tuple[float, float]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from training.report.axes import Scale, ticks
-from training.report.markup import Html, element, escaped, joined
+from catalog.pages.axes import Scale, ticks
+from catalog.pages.markup import Html, element, escaped, joined
 
 _WIDTH, _HEIGHT = 340, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 10, 30

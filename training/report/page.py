@@ -7,18 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from catalog.artefact import hash_file
+from catalog.pages.markup import Html, count, element, escaped, figure, table
+from catalog.pages.whole import whole_page, write_page
 from training.report.curves import dev_section, loss_section
 from training.report.facts import RunFacts, result_of
 from training.report.grades import grades_section
-from training.report.markup import Html, count, element, escaped, figure, joined, table
 from training.report.queries import queries_section
 from training.report.stage_tables import mined_table, stages_table
 
 REPORT = "report.html"
-_STYLE = Path(__file__).parent / "style.css"
 _WEIGHTS = ("backbone/model.safetensors", "heads.safetensors", "tokenizer.json")
-# Nothing may be fetched or run, even if a title should ever get past the escaping.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def write_report(directory: Path, facts: RunFacts, inputs: Mapping[str, str]) -> None:
@@ -29,26 +27,13 @@ def write_report(directory: Path, facts: RunFacts, inputs: Mapping[str, str]) ->
     network = {
         name: hash_file(directory / name) for name in _WEIGHTS if (directory / name).is_file()
     }
-    page = report_page(facts, {**inputs, **network}, _STYLE.read_text(encoding="utf-8"))
-    # Titles of a shop may hold halves of surrogate pairs, which UTF-8 has no bytes for.
-    (directory / REPORT).write_text(page, encoding="utf-8", errors="replace")
+    write_page(directory / REPORT, report_page(facts, {**inputs, **network}))
 
 
-def report_page(facts: RunFacts, fingerprints: Mapping[str, str], style: str) -> str:
-    """The page as a text; `fingerprints` are sha256 by file, `style` the style sheet."""
-    name = facts.recipe["name"]
-    head = joined(
-        [
-            Html('<meta charset="utf-8">'),
-            Html(f'<meta http-equiv="Content-Security-Policy" content="{escaped(_POLICY)}">'),
-            Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-            element("title", escaped(f"Gradus · training run {name}")),
-            element("style", Html(style)),
-        ]
-    )
-    body = [element("header", _header(facts)), element("main", _sections(facts, fingerprints))]
-    page = element("html", [element("head", head), element("body", body)], lang="en")
-    return f"<!doctype html>\n{page}\n"
+def report_page(facts: RunFacts, fingerprints: Mapping[str, str]) -> str:
+    """The page as a text; `fingerprints` are sha256 by file."""
+    title = f"Gradus · training run {facts.recipe['name']}"
+    return whole_page(title, _header(facts), _sections(facts, fingerprints))
 
 
 def _header(facts: RunFacts) -> list[Html]:

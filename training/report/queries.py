@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from catalog.pages.markup import Html, element, escaped, figure, table
 from training.report.facts import DevQuery, Ranked, RunFacts
-from training.report.markup import Html, element, escaped, figure, table
 
 _NAMES = {2: "exact", 1: "substitute", 0: "irrelevant"}
 _OPEN = 3  # of the worst queries, how many show their hits from the start

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from catalog.pages.markup import NOTHING, Html, count, element, escaped, figure, table
 from training.report.facts import RunFacts, StageReport, StageReports, result_of
-from training.report.markup import NOTHING, Html, count, element, escaped, figure, table
 
 _ARROW = " → "
 _MINED = {
