@@ -21,12 +21,13 @@ from catalog.model import Product
 from export.bundle import Encoder, Precision, copy_serving_files
 from index.bundle import ENCODER_DIR, LEXICAL_DIR, IndexBundle
 from index.calibration import Calibration, default_calibration
-from index.dense import VECTORS_FILE, DenseSettings, Vectors
+from index.dense import DenseSettings, Vectors
 from index.dense_build import arrange
 from index.lexical import LexicalIndex, LexicalSettings, settings_json
 from index.lexical_build import LexicalBuilder
 from index.progress import progress
 from index.store import ProductStore, StoreWriter
+from index.vectors import VECTORS_FILE, VectorTable
 from index.versions import KIND, new_version, publish
 
 QUALITY_FILE = "quality.json"
@@ -109,7 +110,9 @@ def build_index(
         vectors = _embed(store, encoder, directory)
         probes = encoder.encode_queries(list(_probe_texts(store, plan.probes)))
         with progress("arranging", len(store), "products") as advance:
-            dense, recall = arrange(vectors, probes, settings.candidates, settings.dense, advance)
+            dense, recall = arrange(
+                VectorTable(vectors), probes, settings.candidates, settings.dense, advance
+            )
         dense.save(directory)
         bundle = IndexBundle.unpublished(
             directory, store, lexical, dense, settings.candidates, encoder.fingerprint

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from catalog.artefact import SCHEMA, Manifest, read_manifest
 from catalog.errors import BundleError, EncoderMismatch
-from export.bundle import Encoder, EncoderBundle
+from export.bundle import Encoder, EncoderBundle, Provider
 from index.calibration import Calibration, default_calibration
 from index.dense import DenseIndex
 from index.lexical import LexicalIndex
@@ -82,11 +82,16 @@ class IndexBundle:
         manifest = Manifest(KIND, SCHEMA, "", {}, parents={"encoder": encoder})
         return cls(directory, manifest, store, lexical, dense, default_calibration(), candidates)
 
-    def open_encoder(self, *, verify: bool = True, threads: int = 1) -> EncoderBundle:
+    def open_encoder(
+        self, *, verify: bool = True, threads: int = 1, provider: Provider = "cpu"
+    ) -> EncoderBundle:
         """The encoder that travels inside the index."""
-        precision = self.manifest.config.get("precision", "int8")
         return EncoderBundle.load(
-            self.directory / ENCODER_DIR, precision=precision, verify=verify, threads=threads
+            self.directory / ENCODER_DIR,
+            precision=self.manifest.config.get("precision", "int8"),
+            provider=provider,
+            verify=verify,
+            threads=threads,
         )
 
     def check_encoder(self, encoder: Encoder) -> None:
@@ -99,11 +104,11 @@ class IndexBundle:
                 found=encoder.fingerprint[:12],
                 hint="Build the index again with this encoder, or open it with its own.",
             )
-        if self.dense.products and encoder.dim != self.dense.vectors.shape[1]:
+        if self.dense.products and encoder.dim != self.dense.dim:
             raise EncoderMismatch(
                 "query vectors and product vectors differ in length",
                 where=self.directory,
-                expected=str(self.dense.vectors.shape[1]),
+                expected=str(self.dense.dim),
                 found=str(encoder.dim),
             )
 

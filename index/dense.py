@@ -19,15 +19,19 @@ from catalog.errors import BundleError
 from index.graph import Graph
 from index.ranking import best
 from index.scan import ByteScan
+from index.subset import Subset
+from index.vectors import VectorKind, VectorTable
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float64]
 Vectors = NDArray[np.float32]
 Plan = Literal["scan", "graph"]
 
-VECTORS_FILE = "vectors.npy"
 GRAPH_FILE = "hnsw.bin"
 SETTINGS_FILE = "dense.json"
+# A look at so few rows takes no longer than the plan would.
+FEW_FOR_SCAN = 4_000
+FEW_FOR_GRAPH = 20_000
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class DenseSettings:
     """HNSW parameters: links a node, breadth of building, breadth of searching, random seed.
 
     `ef` here is where the search for a sufficient breadth starts; the index keeps the one found.
-    `plan` None leaves the choice to the build.
+    `plan` None leaves the choice to the build; `vectors` is how they are stored.
     With 200 candidates an arm, 32 links reach recall 0.99 at three fifths of the breadth that 16
     need (32,438 products of 256 dimensions), for 128 bytes a product more and the same build time.
     """
@@ -45,13 +49,16 @@ class DenseSettings:
     ef: int = 200
     seed: int = 42
     plan: Plan | None = None
+    vectors: VectorKind = "fp32"
 
 
 class Proposer(Protocol):
     """Names rows worth an exact look."""
 
-    def propose(self, query: NDArray[np.float32], count: int) -> Rows | None:
-        """Rows among which the `count` nearest are sought; None to look at every one."""
+    def propose(
+        self, query: NDArray[np.float32], count: int, among: Rows | None = None
+    ) -> Rows | None:
+        """Rows of `among` that hold the `count` nearest there; None to look at every one."""
 
 
 def pair_scores(vectors: Vectors, query: NDArray[np.float32]) -> Scores:
@@ -71,9 +78,9 @@ class DenseIndex:
     """Vectors mapped into memory and a proposer of rows. Searches may run side by side."""
 
     def __init__(
-        self, vectors: Vectors, proposer: Proposer | None, settings: DenseSettings
+        self, vectors: VectorTable, proposer: Proposer | None, settings: DenseSettings
     ) -> None:
-        """`vectors` (n, dim) float32, rows L2 = 1; without a proposer every row is looked at."""
+        """`vectors` has rows with L2 = 1; without a proposer every row is looked at."""
         self.vectors = vectors
         self.settings = settings
         self._proposer = proposer
@@ -84,32 +91,52 @@ class DenseIndex:
         return len(self.vectors)
 
     @property
+    def dim(self) -> int:
+        """Length of the vectors."""
+        return self.vectors.dim
+
+    @property
     def exact(self) -> bool:
         """Whether every search finds what a look at every row would."""
         return not isinstance(self._proposer, Graph)
 
     def score(self, query: NDArray[np.float32], rows: Rows) -> Scores:
         """Cosine of the query vector with each of `rows`, (len(rows),) float64 in [-1, 1]."""
-        return pair_scores(self.vectors.take(rows, axis=0), query)
+        return pair_scores(self.vectors.take(rows), query)
+
+    def looks_at_all(self, count: int, among: Subset | None = None, *, exact: bool = False) -> bool:
+        """Whether `top` with these arguments scores every row (of `among`), without a proposer."""
+        few = 0 if among is None else FEW_FOR_SCAN if self.exact else FEW_FOR_GRAPH
+        rows = self.products if among is None else len(among)
+        return exact or self._proposer is None or rows <= max(count, few)
 
     def top(
         self,
         query: NDArray[np.float32],
         count: int,
-        ranks: NDArray[np.int32],
+        ranks: NDArray[np.int64],
         *,
         exact: bool = False,
+        among: Subset | None = None,
     ) -> tuple[Rows, Scores]:
-        """The `count` nearest rows and their cosines, ties by `ranks[row]`.
+        """The `count` nearest rows and their cosines, ties by `ranks[row]`; fewer if there are not.
 
-        `exact` looks at every row, without a proposer.
+        `among` leaves out all other rows; `exact` looks at every row, without a proposer.
         """
         rows = None
-        if not exact and count < self.products and self._proposer is not None:
-            rows = self._proposer.propose(query, count)
+        if not self.looks_at_all(count, among, exact=exact) and self._proposer is not None:
+            rows = self._proposer.propose(query, count, None if among is None else among.rows)
+        if rows is None and among is not None:
+            rows = among.rows
         if rows is None:
-            return best(np.arange(self.products), pair_scores(self.vectors, query), ranks, count)
+            return best(np.arange(self.products), self._every_score(query), ranks, count)
         return best(rows, self.score(query, rows), ranks, count)
+
+    def _every_score(self, query: NDArray[np.float32]) -> Scores:
+        scores = np.empty(self.products)
+        for start, block in self.vectors.blocks():
+            scores[start : start + len(block)] = pair_scores(block, query)
+        return scores
 
     def save(self, directory: Path) -> None:
         """Write settings, and the graph if it is used, beside the vectors, which stand already."""
@@ -124,7 +151,7 @@ class DenseIndex:
             # Where no plan is named, the index is from before there were two.
             about = {"plan": "graph"} | json.loads((directory / SETTINGS_FILE).read_text())
             settings = DenseSettings(**about)
-            vectors = np.asarray(np.load(directory / VECTORS_FILE, mmap_mode="r"))
+            vectors = VectorTable.load(directory, settings.vectors)
             return cls(vectors, _proposer(directory, vectors, settings), settings)
         except (OSError, ValueError, TypeError, RuntimeError, EOFError) as error:
             raise BundleError(
@@ -134,7 +161,7 @@ class DenseIndex:
             ) from error
 
 
-def _proposer(directory: Path, vectors: Vectors, settings: DenseSettings) -> Proposer | None:
+def _proposer(directory: Path, vectors: VectorTable, settings: DenseSettings) -> Proposer | None:
     if not len(vectors):
         return None
     if settings.plan == "scan":

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from index.dense import DenseIndex, DenseSettings, Plan, Vectors
+from index.dense import DenseIndex, DenseSettings, Plan
 from index.graph import Graph, link
 from index.ranking import Scores
 from index.scan import MAX_DIM, ByteScan
+from index.vectors import VectorTable
 
 # Least mean recall of a graph: at 10 and at 20, and over all candidates, since a hit that the other
 # arm lifts onto the first page may stand anywhere among them.
@@ -45,20 +46,20 @@ class DenseQuality:
 
 
 def arrange(
-    vectors: Vectors,
+    vectors: VectorTable,
     queries: NDArray[np.float32],
     candidates: int,
     settings: DenseSettings,
     progress: Callable[[int], None] = lambda _rows: None,
 ) -> tuple[DenseIndex, DenseQuality]:
-    """The index of `vectors` (n, dim), n ≥ 1, by the plan of `settings` or else the faster one.
+    """The index of `vectors`, n ≥ 1 rows, by the plan of `settings` or else the faster one.
 
     `queries` (m, dim) are query vectors like those to come; `candidates` is the depth of searches.
     `progress` hears how many rows are done.
     """
-    rows, dim = vectors.shape
+    rows, dim = len(vectors), vectors.dim
     free = settings.plan is None and dim <= MAX_DIM
-    if settings.plan == "scan" or (free and vectors.size <= SCAN_BYTES):
+    if settings.plan == "scan" or (free and rows * dim <= SCAN_BYTES):
         progress(rows)
         return _scanned(vectors, queries, candidates, settings)
     graph = link(vectors, settings.m, settings.ef_construction, settings.seed, progress)
@@ -69,14 +70,14 @@ def arrange(
 
 
 def _scanned(
-    vectors: Vectors, queries: NDArray[np.float32], candidates: int, settings: DenseSettings
+    vectors: VectorTable, queries: NDArray[np.float32], candidates: int, settings: DenseSettings
 ) -> tuple[DenseIndex, DenseQuality]:
     dense = DenseIndex(vectors, ByteScan(vectors), replace(settings, plan="scan"))
     return dense, _measured(dense, queries, _exact(dense, queries, candidates), None)
 
 
 def _settled(
-    vectors: Vectors,
+    vectors: VectorTable,
     graph: Graph,
     queries: NDArray[np.float32],
     candidates: int,
@@ -114,9 +115,9 @@ def _measured(
     return DenseQuality("scan" if ef is None else "graph", ef, len(queries), *shares)
 
 
-def _no_ids(dense: DenseIndex) -> NDArray[np.int32]:
+def _no_ids(dense: DenseIndex) -> NDArray[np.int64]:
     # The order of ids is of no account for recall; any fixed ranks do.
-    return np.arange(dense.products, dtype=np.int32)
+    return np.arange(dense.products)
 
 
 def _recall(exact: list[Scores], found: list[Scores], depth: int) -> float:

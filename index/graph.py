@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +11,15 @@ import hnswlib
 import numpy as np
 from numpy.typing import NDArray
 
+from index.vectors import VectorTable
+
 Rows = NDArray[np.int64]
-Vectors = NDArray[np.float32]
 
 # Up to here one thread builds: slower, and the same bytes every time.
 REPRODUCIBLE_ROWS = 100_000
 _BATCH = 4096
+# Asked for beyond the share of rows that may be proposed, before asking again.
+_SPARE = 1.2
 
 
 class Graph:
@@ -26,12 +30,32 @@ class Graph:
         index.set_ef(ef)  # not saved with the graph: 10 after loading
         index.set_num_threads(1)
 
-    def propose(self, query: NDArray[np.float32], count: int) -> Rows | None:
+    def propose(
+        self, query: NDArray[np.float32], count: int, among: Rows | None = None
+    ) -> Rows | None:
         """About the `count` nearest rows, in no order; None when the graph cannot reach so many.
 
-        Many equal vectors can cut a graph apart, and hnswlib refuses to return fewer than it was
-        asked for.
+        With `among`, ascending, only those rows may be proposed: more are asked for, by their
+        share, and then twice as many, until `count` of them are found. Many equal vectors can cut a
+        graph apart, and hnswlib refuses to return fewer than it was asked for.
         """
+        if among is None:
+            return self._nearest(query, count)
+        every = int(self._index.element_count)
+        allowed = np.zeros(every, np.bool_)
+        allowed[among] = True
+        asked = math.ceil(count * every / len(among) * _SPARE)
+        while asked < every:
+            rows = self._nearest(query, asked)
+            if rows is None:
+                return None
+            rows = rows[allowed[rows]]
+            if len(rows) >= count:
+                return rows
+            asked *= 2
+        return None
+
+    def _nearest(self, query: NDArray[np.float32], count: int) -> Rows | None:
         try:
             labels, _ = self._index.knn_query(query[None, :], k=count, num_threads=1)
         except RuntimeError:
@@ -48,9 +72,9 @@ class Graph:
         self._index.save_index(str(path))
 
     @classmethod
-    def load(cls, path: Path, vectors: Vectors, ef: int) -> Graph:
+    def load(cls, path: Path, vectors: VectorTable, ef: int) -> Graph:
         """Raises RuntimeError or ValueError when the file is not a graph of `vectors`."""
-        index = hnswlib.Index(space="ip", dim=vectors.shape[1])
+        index = hnswlib.Index(space="ip", dim=vectors.dim)
         index.load_index(str(path), max_elements=len(vectors))
         if index.element_count != len(vectors):
             raise ValueError(f"{index.element_count} nodes for {len(vectors)} vectors")
@@ -58,19 +82,19 @@ class Graph:
 
 
 def link(
-    vectors: Vectors,
+    vectors: VectorTable,
     m: int,
     ef_construction: int,
     seed: int,
     progress: Callable[[int], None] = lambda _rows: None,
 ) -> Graph:
-    """Insert the rows of `vectors` (n, dim), n ≥ 1, in an order drawn with `seed`.
+    """Insert the rows of `vectors`, n ≥ 1, in an order drawn with `seed`.
 
     `m` links a node, `ef_construction` the breadth of building. A catalogue comes shelf by shelf,
     and a graph grown in that order has islands: among 32,438 products 29 of 400 queries missed half
     of the nearest 20 or more (ef 200), and none where the order was drawn.
     """
-    index = hnswlib.Index(space="ip", dim=vectors.shape[1])
+    index = hnswlib.Index(space="ip", dim=vectors.dim)
     index.init_index(
         max_elements=len(vectors), M=m, ef_construction=ef_construction, random_seed=seed
     )
@@ -78,6 +102,6 @@ def link(
     order = np.random.default_rng(seed).permutation(len(vectors))
     for start in range(0, len(vectors), _BATCH):
         rows = order[start : start + _BATCH]
-        index.add_items(vectors[rows], rows, num_threads=threads)
+        index.add_items(vectors.take(rows), rows, num_threads=threads)
         progress(len(rows))
     return Graph(index, ef_construction)

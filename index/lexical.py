@@ -14,8 +14,11 @@ from __future__ import annotations
 
 import json
 import threading
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +26,14 @@ from numpy.typing import NDArray
 from catalog.errors import BundleError
 from index.analysis import QueryTerms
 from index.ranking import best
+from index.subset import Subset
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float64]
+Posting = tuple[NDArray[np.int32], NDArray[np.float32]]  # rows ascending, saturation of each
 
 _NO_ROWS = np.empty(0, np.int64)
+_ARRAYS = ("starts", "rows", "saturation")
 
 
 @dataclass(frozen=True)
@@ -59,40 +65,39 @@ class LexicalSettings:
     )
 
 
-class LexicalIndex:
-    """Postings of every term, mapped into memory. Immutable; safe to share between threads."""
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """What scores take from the whole catalogue, frozen when an index is built.
 
-    def __init__(
-        self,
-        vocabulary: list[str],
-        starts: NDArray[np.int64],
-        rows: NDArray[np.int32],
-        saturation: NDArray[np.float32],
-        products: int,
-    ) -> None:
-        """`rows[starts[t]:starts[t+1]]` are the products of term t, ascending, no row twice."""
+    A shard has those of all shards, live updates those of the index beneath them: one pair, one
+    score. `products` is N, `frequency` (terms,) int64 the number of products that hold each term of
+    the vocabulary, `mean_lengths` the mean words of each field where it is filled.
+    """
+
+    products: int
+    frequency: NDArray[np.int64]
+    mean_lengths: Mapping[str, float]
+    settings: LexicalSettings
+
+
+class Postings(ABC):
+    """Scores from the postings of a query's terms, wherever these come from."""
+
+    def __init__(self, products: int) -> None:
         self.products = products
-        self._term = {term: number for number, term in enumerate(vocabulary)}
-        self._starts, self._rows, self._saturation = starts.tolist(), rows, saturation
-        self._idf: list[float] = idf(np.diff(starts), products).tolist()
-        self._unseen = float(idf(np.zeros(1, np.int64), products)[0])
         self._scratch = threading.local()
 
-    def knows(self, terms: QueryTerms) -> bool:
-        """Whether any term of the query occurs in the catalogue."""
-        return any(term in self._term for term, _ in terms.counts)
-
-    def document_frequency(self, term: str) -> int:
-        """Number of products that hold `term`."""
-        number = self._term.get(term)
-        return 0 if number is None else self._starts[number + 1] - self._starts[number]
+    @abstractmethod
+    def weights(self, terms: QueryTerms) -> tuple[list[tuple[Posting, float]], float]:
+        """Postings and weight of each known term, in the order of `terms`; the weight of all."""
 
     def score(self, terms: QueryTerms, rows: Rows) -> Scores:
         """Lexical score of each of `rows`, (len(rows),) float64 in [0, 1]."""
-        known, total = self._weights(terms)
+        known, total = self.weights(terms)
         sums = np.zeros(len(rows))
-        for number, weight in known:
-            postings, saturation = self._postings(number)
+        for (postings, saturation), weight in known:
+            if not len(postings):
+                continue
             at = np.minimum(np.searchsorted(postings, rows), len(postings) - 1)
             found = postings[at] == rows
             sums[found] += weight * saturation[at[found]].astype(np.float64)
@@ -102,25 +107,24 @@ class LexicalIndex:
         self,
         terms: QueryTerms,
         count: int,
-        ranks: NDArray[np.int32],
+        ranks: NDArray[np.int64],
         also: Rows | None = None,
+        *,
+        among: Subset | None = None,
     ) -> tuple[Rows, Scores, Scores]:
         """The `count` best rows and their scores, equal scores in order of `ranks[row]`.
 
-        The third array are the scores of the rows `also`, read on the way. Every sum has the same
-        terms in the same order as in `score`, so both give one pair the same float.
+        The third array are the scores of the rows `also`, read on the way; `among` leaves out all
+        other rows. Every sum has the same terms in the same order as in `score`, so both give one
+        pair the same float.
         """
         also = _NO_ROWS if also is None else also
-        known, total = self._weights(terms)
+        known, total = self.weights(terms)
         if not known:
             return _NO_ROWS, np.empty(0), np.zeros(len(also))
-        found = [self._postings(number) for number, _ in known]
-        rows = np.concatenate([postings for postings, _ in found], dtype=np.int64)
+        rows = np.concatenate([postings for (postings, _), _ in known], dtype=np.int64)
         parts = np.concatenate(
-            [
-                np.multiply(saturation, weight, dtype=np.float64)
-                for (_, saturation), (_, weight) in zip(found, known, strict=True)
-            ]
+            [np.multiply(saturation, weight, dtype=np.float64) for (_, saturation), weight in known]
         )
         sums, last = self._accumulators()
         np.add.at(sums, rows, parts)  # one by one, in the order of the terms
@@ -131,22 +135,10 @@ class LexicalIndex:
         once = rows[last.take(rows) == places]
         scores = _share(sums.take(once), total)
         sums[once] = 0.0
+        if among is not None:
+            kept = among.mask.take(once)
+            once, scores = once[kept], scores[kept]
         return *best(once, scores, ranks, count), beside
-
-    def _weights(self, terms: QueryTerms) -> tuple[list[tuple[int, float]], float]:
-        # The factor k1+1 stands above and below the line and is left out of both sums.
-        known, total = [], 0.0
-        for term, count in terms.counts:
-            number = self._term.get(term)
-            weight = count * (self._unseen if number is None else self._idf[number])
-            total += weight
-            if number is not None:
-                known.append((number, weight))
-        return known, total
-
-    def _postings(self, number: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        span = slice(self._starts[number], self._starts[number + 1])
-        return self._rows[span], self._saturation[span]
 
     def _accumulators(self) -> tuple[Scores, NDArray[np.int32]]:
         # Two arrays a thread: sums, which `top` leaves at 0 as it found them, and places, of which
@@ -157,20 +149,111 @@ class LexicalIndex:
             self._scratch.arrays = arrays
         return arrays
 
+
+class LexicalIndex(Postings):
+    """Postings of every term, mapped into memory. Immutable; safe to share between threads."""
+
+    def __init__(
+        self,
+        vocabulary: list[str],
+        starts: NDArray[np.int64],
+        rows: NDArray[np.int32],
+        saturation: NDArray[np.float32],
+        products: int,
+        statistics: Statistics,
+    ) -> None:
+        """`rows[starts[t]:starts[t+1]]` are the products of term t, ascending, no row twice."""
+        super().__init__(products)
+        self.statistics = statistics
+        self._term = {term: number for number, term in enumerate(vocabulary)}
+        self._starts, self._rows, self._saturation = starts.tolist(), rows, saturation
+        every = statistics.products
+        self._idf: list[float] = idf(statistics.frequency, every).tolist()
+        self._unseen = float(idf(np.zeros(1, np.int64), every)[0])
+
+    def knows(self, terms: QueryTerms) -> bool:
+        """Whether any term of the query occurs in the catalogue."""
+        return any(term in self._term for term, _ in terms.counts)
+
+    def document_frequency(self, term: str) -> int:
+        """Number of products of the whole catalogue that hold `term`."""
+        number = self._term.get(term)
+        return 0 if number is None else int(self.statistics.frequency[number])
+
+    def idf(self, term: str) -> float:
+        """Weight of one occurrence of `term` in a query; the largest there is for unknown ones."""
+        number = self._term.get(term)
+        return self._unseen if number is None else self._idf[number]
+
+    def weights(self, terms: QueryTerms) -> tuple[list[tuple[Posting, float]], float]:
+        """Postings and weight of each known term, in the order of `terms`; the weight of all."""
+        # The factor k1+1 stands above and below the line and is left out of both sums.
+        known: list[tuple[Posting, float]] = []
+        total = 0.0
+        for term, count in terms.counts:
+            number = self._term.get(term)
+            weight = count * (self._unseen if number is None else self._idf[number])
+            total += weight
+            if number is not None:
+                known.append((self._postings(number), weight))
+        return known, total
+
+    def _postings(self, number: int) -> Posting:
+        span = slice(self._starts[number], self._starts[number + 1])
+        return self._rows[span], self._saturation[span]
+
+    def restricted(self, rows: Rows) -> LexicalIndex:
+        """The index of `rows` alone, ascending, numbered from 0; the statistics stay."""
+        place = np.full(self.products, -1, np.int32)
+        place[rows] = np.arange(len(rows), dtype=np.int32)
+        local = place[self._rows]
+        kept = local >= 0
+        before = np.concatenate(([0], np.cumsum(kept)))
+        starts = before[np.asarray(self._starts)].astype(np.int64)
+        return LexicalIndex(
+            list(self._term),
+            starts,
+            local[kept],
+            self._saturation[kept],
+            len(rows),
+            self.statistics,
+        )
+
+    def save(self, directory: Path) -> None:
+        """Write the index into `directory` as npy and JSON."""
+        directory.mkdir(parents=True, exist_ok=True)
+        np.save(directory / "starts.npy", np.array(self._starts, np.int64))
+        np.save(directory / "rows.npy", self._rows)
+        np.save(directory / "saturation.npy", self._saturation)
+        if self.products != self.statistics.products:  # a part: its own counts will not do
+            np.save(directory / "frequency.npy", self.statistics.frequency)
+        vocabulary = json.dumps(list(self._term), ensure_ascii=False)
+        (directory / "vocabulary.json").write_text(vocabulary)
+        about = {
+            "products": self.products,
+            "catalogue_products": self.statistics.products,
+            "mean_lengths": dict(self.statistics.mean_lengths),
+            "settings": settings_json(self.statistics.settings),
+        }
+        (directory / "lexical.json").write_text(json.dumps(about, indent=2) + "\n")
+
     @classmethod
     def load(cls, directory: Path) -> LexicalIndex:
         """Map what `index.lexical_build` wrote. Raises BundleError when it cannot be read."""
         try:
             about = json.loads((directory / "lexical.json").read_text())
             vocabulary = json.loads((directory / "vocabulary.json").read_text())
-            starts, rows, saturation = (
-                np.asarray(np.load(directory / f"{name}.npy", mmap_mode="r"))
-                for name in ("starts", "rows", "saturation")
-            )
-            if len(starts) != len(vocabulary) + 1 or starts[-1] != len(rows):
+            products = int(about["products"])
+            every = int(about.get("catalogue_products", products))
+            starts, rows, saturation = (_array(directory, name) for name in _ARRAYS)
+            frequency = np.diff(starts) if every == products else _array(directory, "frequency")
+            terms = len(vocabulary)
+            if len(starts) != terms + 1 or starts[-1] != len(rows) or len(frequency) != terms:
                 raise ValueError("the sizes of its files disagree")
-            return cls(vocabulary, starts, rows, saturation, int(about["products"]))
-        except (OSError, ValueError, KeyError, EOFError) as error:
+            settings = settings_from_json(about["settings"])
+            statistics = Statistics(every, frequency, about["mean_lengths"], settings)
+            return cls(vocabulary, starts, rows, saturation, products, statistics)
+        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
             raise BundleError(
                 f"the lexical index cannot be read: {error}",
                 where=directory,
@@ -183,6 +266,10 @@ def idf(document_frequency: NDArray[np.int64], products: int) -> Scores:
     return np.log1p((products - document_frequency + 0.5) / (document_frequency + 0.5))
 
 
+def _array(directory: Path, name: str) -> NDArray[Any]:
+    return np.asarray(np.load(directory / f"{name}.npy", mmap_mode="r"))
+
+
 def _share(sums: Scores, total: float) -> Scores:
     # The clip only ever removes the last bit that float32 saturation may add.
     return np.minimum(sums / total, 1.0) if total > 0.0 else sums
@@ -191,3 +278,9 @@ def _share(sums: Scores, total: float) -> Scores:
 def settings_json(settings: LexicalSettings) -> dict[str, object]:
     """The settings as JSON values."""
     return asdict(settings)
+
+
+def settings_from_json(body: dict[str, Any]) -> LexicalSettings:
+    """The settings from their JSON values. Raises KeyError or TypeError."""
+    fields = {name: FieldSettings(**part) for name, part in body["fields"].items()}
+    return LexicalSettings(**{**body, "fields": fields})

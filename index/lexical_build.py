@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from catalog.model import Product
 from index.analysis import STOP_WORDS, stem, words
-from index.lexical import FieldSettings, LexicalIndex, LexicalSettings, settings_json
+from index.lexical import FieldSettings, LexicalIndex, LexicalSettings, Statistics
 
 
 class LexicalBuilder:
@@ -22,8 +22,14 @@ class LexicalBuilder:
     queries that hold nothing else.
     """
 
-    def __init__(self, settings: LexicalSettings | None = None) -> None:
+    def __init__(
+        self,
+        settings: LexicalSettings | None = None,
+        mean_lengths: Mapping[str, float] | None = None,
+    ) -> None:
+        """With `mean_lengths` of the fields these count, not the means of what is added."""
         self.settings = settings or LexicalSettings()
+        self._mean_lengths = mean_lengths
         self._number: dict[str, int] = {}
         self._of_word: dict[str, tuple[int, bool]] = {}
         self._fields = {name: _Field() for name in self.settings.fields}
@@ -47,22 +53,21 @@ class LexicalBuilder:
 
     def build(self) -> LexicalIndex:
         """The index of all products added so far."""
-        return LexicalIndex(*self._arrays(), self._products)
+        vocabulary, starts, rows, saturation = self.arrays()
+        statistics = Statistics(self._products, np.diff(starts), self.mean_lengths(), self.settings)
+        return LexicalIndex(vocabulary, starts, rows, saturation, self._products, statistics)
 
     def save(self, directory: Path) -> None:
         """Write the index into `directory` as npy and JSON; `LexicalIndex.load` reads it."""
-        directory.mkdir(parents=True, exist_ok=True)
-        vocabulary, starts, rows, saturation = self._arrays()
-        np.save(directory / "starts.npy", starts)
-        np.save(directory / "rows.npy", rows)
-        np.save(directory / "saturation.npy", saturation)
-        (directory / "vocabulary.json").write_text(json.dumps(vocabulary, ensure_ascii=False))
-        about = {
-            "products": self._products,
-            "mean_lengths": {name: field.mean_length() for name, field in self._fields.items()},
-            "settings": settings_json(self.settings),
+        self.build().save(directory)
+
+    def mean_lengths(self) -> dict[str, float]:
+        """Mean words of each field, over the products that have it at all."""
+        given = self._mean_lengths
+        return {
+            name: field.mean_length() if given is None else given[name]
+            for name, field in self._fields.items()
         }
-        (directory / "lexical.json").write_text(json.dumps(about, indent=2) + "\n")
 
     def _term(self, word: str) -> tuple[int, bool]:
         known = self._of_word.get(word)
@@ -71,14 +76,16 @@ class LexicalBuilder:
             known = self._of_word[word] = (number, word not in STOP_WORDS)
         return known
 
-    def _arrays(
+    def arrays(
         self,
     ) -> tuple[list[str], NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+        """Terms in order, where the postings of each start, rows, saturation in each row."""
+        means = self.mean_lengths()
         vocabulary = sorted(self._number)
         place = np.empty(len(vocabulary), np.int64)
         place[[self._number[term] for term in vocabulary]] = np.arange(len(vocabulary))
         parts = [
-            (*field.key_and_weight(place, self._products, self.settings.fields[name]),)
+            field.key_and_weight(place, self._products, self.settings.fields[name], means[name])
             for name, field in self._fields.items()
         ]
         keys = np.concatenate([key for key, _ in parts])
@@ -108,10 +115,10 @@ class _Field:
         return sum(filled) / len(filled) if filled else 1.0
 
     def key_and_weight(
-        self, place: NDArray[np.int64], products: int, settings: FieldSettings
+        self, place: NDArray[np.int64], products: int, settings: FieldSettings, mean: float
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         rows = np.asarray(self.rows, np.int64)
-        lengths = np.asarray(self.lengths, np.float64)[rows] / self.mean_length()
+        lengths = np.asarray(self.lengths, np.float64)[rows] / mean
         tf = np.asarray(self.frequencies, np.float64)
         weight = settings.weight * tf / (1.0 - settings.b + settings.b * lengths)
         return place[np.asarray(self.terms, np.int64)] * products + rows, weight

@@ -9,14 +9,14 @@ Rows = NDArray[np.int64]
 Scores = NDArray[np.float64]
 
 
-def id_ranks(ids: list[str]) -> NDArray[np.int32]:
+def id_ranks(ids: list[str]) -> NDArray[np.int64]:
     """Place of each row's id in sorted order, so that ties by id are ties by a small integer."""
-    ranks = np.empty(len(ids), np.int32)
-    ranks[sorted(range(len(ids)), key=ids.__getitem__)] = np.arange(len(ids), dtype=np.int32)
+    ranks = np.empty(len(ids), np.int64)
+    ranks[sorted(range(len(ids)), key=ids.__getitem__)] = np.arange(len(ids))
     return ranks
 
 
-def best(rows: Rows, scores: Scores, ranks: NDArray[np.int32], count: int) -> tuple[Rows, Scores]:
+def best(rows: Rows, scores: Scores, ranks: NDArray[np.int64], count: int) -> tuple[Rows, Scores]:
     """The `count` best of `rows` in order (-score, rank), with their scores.
 
     All rows that tie with the last place compete for it by rank: the cut does not depend on the

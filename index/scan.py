@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.byte_product import ByteProduct
+from index.vectors import VectorTable
 
 Rows = NDArray[np.int64]
-Vectors = NDArray[np.float32]
 
 # Sums of codes times digits stay within 32 bits up to here.
 MAX_DIM = 2048
@@ -29,38 +29,40 @@ _LARGEST_CODE = 127
 _ZERO = 64
 _SHIFT = 128 * _ZERO + _ZERO
 _LARGEST_DIGIT = (1 << 14) - 1 - _SHIFT
-_BLOCK = 8192
 _EPSILON = np.finfo(np.float32).eps
 
 
 class ByteScan:
     """Codes of all rows and the bound on what they leave out. Searches may run side by side."""
 
-    def __init__(self, vectors: Vectors) -> None:
-        """`vectors` (n, dim) float32, n ≥ 1; keeps n·dim bytes. ValueError beyond MAX_DIM."""
-        if vectors.shape[1] > MAX_DIM:
-            raise ValueError(f"{vectors.shape[1]} dimensions, more than {MAX_DIM}")
-        peaks = np.maximum(vectors.max(axis=0), -vectors.min(axis=0)).astype(np.float64)
+    def __init__(self, vectors: VectorTable) -> None:
+        """`vectors` of n ≥ 1 rows; keeps n·dim bytes. ValueError beyond MAX_DIM."""
+        if vectors.dim > MAX_DIM:
+            raise ValueError(f"{vectors.dim} dimensions, more than {MAX_DIM}")
+        peaks = np.zeros(vectors.dim)
+        for _, block in vectors.blocks():
+            np.maximum(peaks, np.maximum(block.max(axis=0), -block.min(axis=0)), out=peaks)
         self._steps = np.where(peaks > 0.0, peaks / _LARGEST_CODE, 1.0)
-        codes = np.empty(vectors.shape, np.int8)
+        codes = np.empty((len(vectors), vectors.dim), np.int8)
         longest_code = longest_rest = longest = 0.0
-        for start in range(0, len(vectors), _BLOCK):
-            block = vectors[start : start + _BLOCK].astype(np.float64)
+        for start, floats in vectors.blocks():
+            block = floats.astype(np.float64)
             rounded = np.rint(block / self._steps)
-            codes[start : start + _BLOCK] = rounded
+            codes[start : start + len(block)] = rounded
             longest_code = max(longest_code, _longest(rounded))
             longest_rest = max(longest_rest, _longest(block - rounded * self._steps))
             longest = max(longest, _longest(block))
         # |digits - query · steps / unit| has the length of dim halves at most.
-        self._rounding = longest_code * vectors.shape[1] ** 0.5 / 2.0
+        self._rounding = longest_code * vectors.dim**0.5 / 2.0
         # What the exact cosine itself, summed in float32, may be off by.
-        self._longest_rest = longest_rest + vectors.shape[1] * float(_EPSILON) * longest
+        self._longest_rest = longest_rest + vectors.dim * float(_EPSILON) * longest
         self._product = ByteProduct(codes, _ZERO)
 
-    def propose(self, query: NDArray[np.float32], count: int) -> Rows:
+    def propose(self, query: NDArray[np.float32], count: int, among: Rows | None = None) -> Rows:
         """Rows in ascending order that hold all of the `count` nearest, ties included.
 
-        `query` (dim,) float32, any length; 1 ≤ count ≤ n.
+        `query` (dim,) float32, any length; `among` are the rows that may be proposed, ascending,
+        all of them without it; 1 ≤ count ≤ their number.
         """
         weights = query * self._steps
         scale = _LARGEST_DIGIT / (float(np.abs(weights).max()) or 1.0)
@@ -68,11 +70,13 @@ class ByteScan:
         sums, low = self._product(np.array((digits >> 7, digits & 127), np.uint8))
         sums <<= 7
         sums += low
+        if among is not None:
+            sums = sums.take(among)
         slack = self._longest_rest * float(query @ query) ** 0.5 * scale + self._rounding
         place = len(sums) - count
         least = int(np.partition(sums, place)[place])
-        rows: Rows = (sums >= least - 2 * math.ceil(slack)).nonzero()[0]
-        return rows
+        near: Rows = (sums >= least - 2 * math.ceil(slack)).nonzero()[0]
+        return near if among is None else among.take(near)
 
 
 def _longest(rows: NDArray[np.float64]) -> float:

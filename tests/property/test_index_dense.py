@@ -15,11 +15,12 @@ from index.dense import DenseIndex, DenseSettings, pair_scores
 from index.dense_build import DenseQuality, arrange
 from index.graph import link
 from index.ranking import id_ranks
+from index.vectors import VectorTable
 
 
 def arranged(vectors: np.ndarray, plan: str, ef: int = 200) -> DenseIndex:
     settings = DenseSettings(plan=plan, ef=ef)
-    return arrange(vectors, unit_rows(3, vectors.shape[1], 9), 5, settings)[0]
+    return arrange(VectorTable(vectors), unit_rows(3, vectors.shape[1], 9), 5, settings)[0]
 
 
 def unit_rows(count: int, dim: int, seed: int) -> np.ndarray:
@@ -50,7 +51,7 @@ def test_the_graph_finds_what_a_scan_finds():
     vectors = unit_rows(3000, 16, 1)
     ranks = id_ranks([f"{row:05d}" for row in range(3000)])
     index, quality = arrange(
-        vectors,
+        VectorTable(vectors),
         unit_rows(30, 16, 2),
         20,
         DenseSettings(m=4, ef_construction=20, ef=10, plan="graph"),
@@ -83,8 +84,9 @@ def test_equal_vectors_are_ordered_by_id():
 
 
 def test_a_graph_that_equal_vectors_cut_apart_gives_way_to_a_look_at_every_row():
-    graph = link(np.repeat(unit_rows(1, 8, 0), 4000, axis=0), m=2, ef_construction=4, seed=0)
-    index = DenseIndex(np.repeat(unit_rows(1, 8, 0), 4000, axis=0), graph, DenseSettings())
+    vectors = VectorTable(np.repeat(unit_rows(1, 8, 0), 4000, axis=0))
+    graph = link(vectors, m=2, ef_construction=4, seed=0)
+    index = DenseIndex(vectors, graph, DenseSettings())
     rows, _ = index.top(unit_rows(1, 8, 1)[0], 3000, np.arange(4000, dtype=np.int32))
     assert rows.tolist() == list(range(3000))
 
@@ -93,7 +95,7 @@ def test_small_catalogues_are_scanned_and_large_ones_linked(monkeypatch):
     vectors, queries = unit_rows(2000, 16, 1), unit_rows(20, 16, 2)
 
     def chosen(candidates: int) -> DenseQuality:
-        return arrange(vectors, queries, candidates, DenseSettings())[1]
+        return arrange(VectorTable(vectors), queries, candidates, DenseSettings())[1]
 
     assert (chosen(5).plan, chosen(5).ef) == ("scan", None)
     assert chosen(5).recall_candidates == 1.0
@@ -107,7 +109,13 @@ def test_small_catalogues_are_scanned_and_large_ones_linked(monkeypatch):
 @pytest.mark.parametrize("plan", ["scan", "graph"])
 def test_progress_hears_of_every_row(plan):
     heard: list[int] = []
-    arrange(unit_rows(50, 8, 0), unit_rows(2, 8, 1), 5, DenseSettings(plan=plan), heard.append)
+    arrange(
+        VectorTable(unit_rows(50, 8, 0)),
+        unit_rows(2, 8, 1),
+        5,
+        DenseSettings(plan=plan),
+        heard.append,
+    )
     assert sum(heard) == 50
 
 

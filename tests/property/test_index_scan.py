@@ -12,6 +12,7 @@ from index.byte_product import ByteProduct, model_bytes
 from index.dense import DenseIndex, DenseSettings, pair_scores
 from index.ranking import best
 from index.scan import MAX_DIM, ByteScan
+from index.vectors import VectorTable
 
 
 def shaped_rows(count: int, dim: int, seed: int, shape: str) -> np.ndarray:
@@ -44,7 +45,9 @@ def test_the_scan_gives_what_a_look_at_every_row_gives(count, dim, seed, shape, 
     query = shaped_rows(3, dim, seed + 1, asked)[-1]
     ranks = np.random.default_rng(seed).permutation(count).astype(np.int32)
     depth = data.draw(st.integers(1, count - 1))
-    index = DenseIndex(vectors, ByteScan(vectors), DenseSettings(plan="scan"))
+    index = DenseIndex(
+        VectorTable(vectors), ByteScan(VectorTable(vectors)), DenseSettings(plan="scan")
+    )
     rows, scores = index.top(query, depth, ranks)
     every = best(np.arange(count), pair_scores(vectors, query), ranks, depth)
     assert rows.tolist() == every[0].tolist()
@@ -53,7 +56,7 @@ def test_the_scan_gives_what_a_look_at_every_row_gives(count, dim, seed, shape, 
 
 def test_few_rows_are_proposed():
     vectors = shaped_rows(20_000, 64, 0, "round")
-    scan = ByteScan(vectors)
+    scan = ByteScan(VectorTable(vectors))
     queries = shaped_rows(20, 64, 1, "round")
     proposed = [len(scan.propose(query, 200)) for query in queries]
     assert 200 <= np.mean(proposed) < 400
@@ -61,12 +64,14 @@ def test_few_rows_are_proposed():
 
 def test_a_zero_query_is_equally_far_from_every_row():
     vectors = shaped_rows(50, 8, 0, "round")
-    assert ByteScan(vectors).propose(np.zeros(8, np.float32), 3).tolist() == list(range(50))
+    assert ByteScan(VectorTable(vectors)).propose(np.zeros(8, np.float32), 3).tolist() == list(
+        range(50)
+    )
 
 
 def test_too_many_dimensions_are_refused():
     with pytest.raises(ValueError, match="more than 2048"):
-        ByteScan(np.zeros((1, MAX_DIM + 1), np.float32))
+        ByteScan(VectorTable(np.zeros((1, MAX_DIM + 1), np.float32)))
 
 
 @settings(max_examples=30, deadline=None)
