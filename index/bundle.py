@@ -12,6 +12,7 @@ from index.calibration import Calibration, default_calibration
 from index.dense import DenseIndex
 from index.lexical import LexicalIndex
 from index.store import ProductStore
+from index.subset import Subset
 from index.versions import KIND, resolve
 
 ENCODER_DIR = "encoder"
@@ -20,7 +21,11 @@ LEXICAL_DIR = "lexical"
 
 @dataclass(frozen=True)
 class IndexBundle:
-    """One version of an index. `candidates` is c, the depth of each arm, fixed at the build."""
+    """One version of an index. `candidates` is c, the depth of each arm, fixed at the build.
+
+    `alive` are the rows that stand, None for all of them: live updates take rows away and add
+    others, and a row never changes its number.
+    """
 
     directory: Path
     manifest: Manifest
@@ -29,6 +34,16 @@ class IndexBundle:
     dense: DenseIndex
     calibration: Calibration
     candidates: int
+    alive: Subset | None = None
+
+    def standing(self, among: Subset | None = None) -> Subset | None:
+        """Rows of `among` (None for all) that were not deleted; None when that is every row."""
+        return among if self.alive is None else self.alive.both(among)
+
+    @property
+    def products(self) -> int:
+        """Number of products that a search can find."""
+        return len(self.store) if self.alive is None else len(self.alive)
 
     @property
     def version(self) -> str:

@@ -21,6 +21,7 @@ from index.page import cut, hits, least_relevance, rank
 from index.prepared import Prepared, plan_of
 from index.request import IndexInfo, Query, SearchRequest, SearchResult
 from index.stopwatch import Stopwatch
+from index.subset import Subset
 
 Vector = NDArray[np.float32]
 
@@ -131,21 +132,27 @@ class Engine:
         alpha: float | None = None,
         exact: bool = False,
         depth: int | None = None,
+        among: Subset | None = None,
         watch: Stopwatch | None = None,
     ) -> Candidates:
-        """The result set R(q), not ordered; `depth` is c, the bundle's unless given."""
+        """The result set R(q), not ordered; `depth` is c, the bundle's unless given.
+
+        `among` leaves out all other rows, as the bundle itself leaves out deleted ones.
+        """
         watch = watch or Stopwatch()
         depth = depth or self.bundle.candidates
+        among = self.bundle.standing(among)
         lexical, dense, ranks = self.bundle.lexical, self.bundle.dense, self.bundle.store.ranks
         near = None
         if vector is not None and mode != "lexical":
-            rows, scores = dense.top(vector, depth, ranks, exact=exact)
-            near = Arm(rows, scores, full=len(rows) < dense.products)
+            rows, scores = dense.top(vector, depth, ranks, exact=exact, among=among)
+            every = dense.products if among is None else len(among)
+            near = Arm(rows, scores, full=len(rows) < every)
             watch.lap("dense")
             if mode == "semantic":
                 return Candidates(near.rows, near.scores, near.scores, None, last_rows(near))
         beside = None if near is None else near.rows
-        rows, scores, lexical_scores = lexical.top(terms, depth, ranks, beside)
+        rows, scores, lexical_scores = lexical.top(terms, depth, ranks, beside, among=among)
         said = Arm(rows, scores, full=len(rows) == depth)
         watch.lap("lexical")
         if vector is None or near is None:

@@ -45,7 +45,7 @@ class Page:
 
 
 def rank(
-    found: Candidates, part: ModeCalibration, ranks: NDArray[np.int32], least: float = 0.0
+    found: Candidates, part: ModeCalibration, ranks: NDArray[np.int64], least: float = 0.0
 ) -> Ranking:
     """Order the members of R with relevance `least` or more by (-relevance, -score, product id).
 
