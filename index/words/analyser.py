@@ -1,0 +1,166 @@
+"""The reading of texts that one index was built with: words, their parts, terms and synonyms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import Stemmer
+
+from catalog.text import normalise
+from index.words import segment, units
+from index.words.accents import without_accents
+from index.words.compounds import Splits, noun_split
+from index.words.languages import DEFAULT, Language, language
+from index.words.synonyms import Group, Phrase, PhraseTable
+from index.words.terms import QueryTerms, counted
+
+_CACHE = 1 << 17
+Term = tuple[str, bool]  # the term, and whether it is a stop word
+
+
+class Analyser:
+    """Frozen when an index is built; safe to share between threads.
+
+    `splits` are the compounds learnt from the catalogue; `nouns`, of compounding languages alone,
+    the stems that words may be made of, with their product counts; `groups` the synonyms.
+    """
+
+    def __init__(
+        self,
+        spoken: Language | None = None,
+        splits: Splits | None = None,
+        nouns: Mapping[str, int] | None = None,
+        groups: Sequence[Group] = (),
+    ) -> None:
+        self.language = spoken or language(DEFAULT)
+        self.splits: Splits = splits or {}
+        self.nouns: Mapping[str, int] = nouns or {}
+        self.groups = tuple(groups)
+        name = self.language.stemmer
+        self._stemmer = Stemmer.Stemmer(name, 0) if name else None
+        self._asked = PhraseTable(_numbered(group.asked for group in groups))
+        self._found = _by_first(self.groups)
+        self.terms_of = lru_cache(_CACHE)(self._terms_of)
+
+    def words(self, text: str, *, singles: bool = False) -> list[str]:
+        """The normalised words of a text in order: stop words included, not split, not stemmed.
+
+        `singles` adds the lone characters of scripts without spaces, as products have them.
+        """
+        text = normalise(text)
+        if not units.has_digit(text):
+            return segment.words(text, singles=singles)
+        text = units.spell_out(text, decimal_comma=self.language.decimal_comma)
+        return units.canonical(segment.words(text, singles=singles))
+
+    def query_terms(self, text: str) -> QueryTerms:
+        """Terms of a query: synonyms as one, stop words only if it has nothing else."""
+        terms = self._terms(self.words(text))
+        if self.groups:
+            terms = list(self._with_groups(terms))
+        kept = [term for term, stop in terms if not stop] or [term for term, _ in terms]
+        return counted(kept)
+
+    def product_terms(self, text: str) -> tuple[list[str], int]:
+        """All terms of a product's text, those of synonym groups last; its length in words."""
+        terms = self._terms(self.words(text, singles=True))
+        plain = [term for term, _ in terms]
+        return plain + self.group_terms(plain), sum(not stop for _, stop in terms)
+
+    def group_terms(self, terms: list[str]) -> list[str]:
+        """The terms of the groups found in a sequence of terms, once an occurrence.
+
+        An occurrence is the longest phrase of the group at its place, none inside another.
+        """
+        found: list[str] = []
+        free = [0] * len(self.groups)
+        for at, term in enumerate(terms):
+            for phrase, number in self._found.get(term, ()):
+                if at >= free[number] and tuple(terms[at : at + len(phrase)]) == phrase:
+                    free[number] = at + len(phrase)
+                    found.append(self.groups[number].term)
+        return found
+
+    @property
+    def group_openers(self) -> frozenset[str]:
+        """The terms with which a phrase of a group begins."""
+        return frozenset(self._found)
+
+    def stem(self, word: str) -> str:
+        """The stem of one normalised word, accents of Latin and Greek letters taken off."""
+        return without_accents(word if self._stemmer is None else self._stemmer.stemWord(word))
+
+    def parts(self, word: str) -> tuple[str, ...]:
+        """The words that a compound is made of; any other word alone."""
+        known = self.splits.get(word)
+        if known is None and self.nouns:
+            known = noun_split(word, self.nouns, self.stem)
+        return known or (word,)
+
+    def with_groups(self, groups: Sequence[Group]) -> Analyser:
+        """The same reading with other synonyms."""
+        return Analyser(self.language, self.splits, self.nouns, groups)
+
+    def record(self) -> dict[str, Any]:
+        """The analyser as JSON values."""
+        return {
+            "language": self.language.code,
+            "splits": {word: list(parts) for word, parts in self.splits.items()},
+            "nouns": dict(self.nouns),
+            "groups": [
+                {"asked": [*map(list, group.asked)], "found": [*map(list, group.found)]}
+                for group in self.groups
+            ],
+        }
+
+    @classmethod
+    def from_record(cls, body: Mapping[str, Any]) -> Analyser:
+        """What `record` gave. Raises KeyError, TypeError or CatalogError."""
+        return cls(
+            language(body["language"]),
+            {word: tuple(parts) for word, parts in body["splits"].items()},
+            body["nouns"],
+            [Group(_phrases(group["asked"]), _phrases(group["found"])) for group in body["groups"]],
+        )
+
+    def _terms(self, words: list[str]) -> list[Term]:
+        return [term for word in words for term in self.terms_of(word)]
+
+    def _with_groups(self, terms: list[Term]) -> Iterator[Term]:
+        plain = [term for term, _ in terms]
+        at = 0
+        while at < len(terms):
+            match = self._asked.match(plain, at)
+            if match is None:
+                yield terms[at]
+                at += 1
+            else:
+                yield self.groups[match[1]].term, False
+                at += match[0]
+
+    def _terms_of(self, word: str) -> tuple[Term, ...]:
+        return tuple((self.stem(part), self._says_nothing(part)) for part in self.parts(word))
+
+    def _says_nothing(self, word: str) -> bool:
+        # A lone character of a script without spaces stands beside its pairs in products; it is
+        # no word of theirs to count.
+        return word in self.language.stop_words or (len(word) == 1 and segment.is_unspaced(word))
+
+
+def _phrases(lists: Iterable[Iterable[str]]) -> tuple[Phrase, ...]:
+    return tuple(tuple(phrase) for phrase in lists)
+
+
+def _numbered(sides: Iterable[Iterable[Phrase]]) -> Iterator[tuple[Phrase, int]]:
+    return ((phrase, number) for number, side in enumerate(sides) for phrase in side)
+
+
+def _by_first(groups: Sequence[Group]) -> dict[str, list[tuple[Phrase, int]]]:
+    table: dict[str, list[tuple[Phrase, int]]] = {}
+    for phrase, number in _numbered(group.found for group in groups):
+        table.setdefault(phrase[0], []).append((phrase, number))
+    for entries in table.values():
+        entries.sort(key=lambda entry: -len(entry[0]))
+    return table

@@ -1,0 +1,76 @@
+"""Words of a text: Unicode word boundaries (UAX #29), with a shop's deviations.
+
+- The step between digit and letter separates: shops write `10oz` where shoppers write `10 oz`.
+- Full stop, colon and underscore separate letters, as no sentence ends in a title.
+- Scripts written without spaces (Han, kana, Hangul, Thai, Lao, Khmer, Burmese) come as overlapping
+  pairs of characters, a lone character as itself; a product gives its single characters as well,
+  so that a query of one character finds it.
+
+A word is a run of letters with their marks, apostrophes inside (`levi's`), or a number, decimal
+points inside (`1.5`). Everything else separates.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+_ASCII = re.compile(r"[0-9]+(?:\.[0-9]+)*|[a-z]+(?:'[a-z]+)*")
+_CURLY = str.maketrans({"\u2019": "'", "\u02bc": "'", "\u05f3": "'", "\uff07": "'"})
+# Letters of these scripts stand together without a space between words.
+_UNSPACED = (
+    r"\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\u30fc\u3005"
+    r"\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}"
+)
+
+
+@cache
+def _unicode() -> Any:
+    import regex
+
+    letter = rf"[\p{{L}}\p{{Nl}}--[{_UNSPACED}]]\p{{M}}*"
+    unspaced = rf"(?:[[{_UNSPACED}]&&[\p{{L}}\p{{N}}\u30fc\u3005]]\p{{M}}*)"
+    inside = "['\u00b7\u0387\u05f4]"  # Levi's, col·lecció, צה״ל
+    return regex.compile(
+        rf"(?P<number>\p{{Nd}}+(?:\.\p{{Nd}}+)*)|(?P<unspaced>{unspaced}+)"
+        rf"|(?P<word>(?:{letter})+(?:{inside}(?:{letter})+)*)",
+        regex.V1,
+    )
+
+
+@cache
+def _characters() -> Any:
+    import regex
+
+    return regex.compile(r"\P{M}\p{M}*")
+
+
+def words(normalised: str, *, singles: bool = False) -> list[str]:
+    """The words of a normalised text in order; with `singles` single characters as well."""
+    if normalised.isascii():
+        return _ASCII.findall(normalised)
+    found: list[str] = []
+    for match in _unicode().finditer(normalised.translate(_CURLY)):
+        if match.lastgroup == "unspaced":
+            found += _pairs(match[0], singles)
+        else:
+            found.append(match[0])
+    return found
+
+
+def _pairs(run: str, singles: bool) -> list[str]:
+    characters = _characters().findall(run)
+    if len(characters) == 1:
+        return characters  # type: ignore[no-any-return]
+    pairs = [first + second for first, second in pairwise(characters)]
+    return pairs + characters if singles else pairs
+
+
+def is_unspaced(word: str) -> bool:
+    """Whether a word is cut from a script that is written without spaces."""
+    if word.isascii():
+        return False
+    match = _unicode().match(word)
+    return match is not None and match.lastgroup == "unspaced"

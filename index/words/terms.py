@@ -1,0 +1,27 @@
+"""What the lexical arm looks for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MAX_QUERY_TERMS = 64
+
+
+@dataclass(frozen=True)
+class QueryTerms:
+    """Each distinct term with its number of occurrences in the query, sorted by term.
+
+    Sums over terms run in this order everywhere. A synonym group is one term. `dropped` counts the
+    terms beyond the first 64.
+    """
+
+    counts: tuple[tuple[str, int], ...]
+    dropped: int = 0
+
+
+def counted(terms: Sequence[str]) -> QueryTerms:
+    """The first 64 of a query's terms, counted."""
+    counts = Counter(terms[:MAX_QUERY_TERMS])
+    return QueryTerms(tuple(sorted(counts.items())), max(0, len(terms) - MAX_QUERY_TERMS))
