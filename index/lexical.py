@@ -24,14 +24,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import BundleError
-from index.analysis import QueryTerms
 from index.ranking import best
 from index.subset import Subset
+from index.words.analyser import Analyser
+from index.words.terms import QueryTerms
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float64]
 Posting = tuple[NDArray[np.int32], NDArray[np.float32]]  # rows ascending, saturation of each
 
+ANALYSIS_FILE = "analysis.json"
 _NO_ROWS = np.empty(0, np.int64)
 _ARRAYS = ("starts", "rows", "saturation")
 
@@ -71,33 +73,63 @@ class Statistics:
 
     A shard has those of all shards, live updates those of the index beneath them: one pair, one
     score. `products` is N, `frequency` (terms,) int64 the number of products that hold each term of
-    the vocabulary, `mean_lengths` the mean words of each field where it is filled.
+    the vocabulary, `mean_lengths` the mean words of each field where it is filled, `analyser` reads
+    texts as they were read then.
     """
 
     products: int
     frequency: NDArray[np.int64]
     mean_lengths: Mapping[str, float]
     settings: LexicalSettings
+    analyser: Analyser
 
 
-class Postings(ABC):
+class LexicalArm(ABC):
     """Scores from the postings of a query's terms, wherever these come from."""
 
     def __init__(self, products: int) -> None:
         self.products = products
         self._scratch = threading.local()
 
+    @property
     @abstractmethod
+    def analyser(self) -> Analyser:
+        """How this index reads texts."""
+
+    @abstractmethod
+    def knows(self, terms: QueryTerms) -> bool:
+        """Whether any term of the query is in the vocabulary, which is frozen in the bundle."""
+
+    @abstractmethod
+    def document_frequency(self, term: str) -> int:
+        """Number of products of the whole catalogue that held `term` when it was indexed."""
+
+    @abstractmethod
+    def idf(self, term: str) -> float:
+        """Weight of one occurrence of `term` in a query; the largest there is for unknown ones."""
+
+    @abstractmethod
+    def posting(self, term: str) -> Posting | None:
+        """Rows that hold `term`, ascending, and its saturation in each; None for none."""
+
     def weights(self, terms: QueryTerms) -> tuple[list[tuple[Posting, float]], float]:
-        """Postings and weight of each known term, in the order of `terms`; the weight of all."""
+        """Posting and weight of each term that has one, in their order; the weight of all terms."""
+        # The factor k1+1 stands above and below the line and is left out of both sums.
+        known: list[tuple[Posting, float]] = []
+        total = 0.0
+        for term, count in terms.counts:
+            weight = count * self.idf(term)
+            total += weight
+            posting = self.posting(term)
+            if posting is not None:
+                known.append((posting, weight))
+        return known, total
 
     def score(self, terms: QueryTerms, rows: Rows) -> Scores:
         """Lexical score of each of `rows`, (len(rows),) float64 in [0, 1]."""
         known, total = self.weights(terms)
         sums = np.zeros(len(rows))
         for (postings, saturation), weight in known:
-            if not len(postings):
-                continue
             at = np.minimum(np.searchsorted(postings, rows), len(postings) - 1)
             found = postings[at] == rows
             sums[found] += weight * saturation[at[found]].astype(np.float64)
@@ -150,7 +182,7 @@ class Postings(ABC):
         return arrays
 
 
-class LexicalIndex(Postings):
+class LexicalIndex(LexicalArm):
     """Postings of every term, mapped into memory. Immutable; safe to share between threads."""
 
     def __init__(
@@ -171,6 +203,11 @@ class LexicalIndex(Postings):
         self._idf: list[float] = idf(statistics.frequency, every).tolist()
         self._unseen = float(idf(np.zeros(1, np.int64), every)[0])
 
+    @property
+    def analyser(self) -> Analyser:
+        """How this index reads texts."""
+        return self.statistics.analyser
+
     def knows(self, terms: QueryTerms) -> bool:
         """Whether any term of the query occurs in the catalogue."""
         return any(term in self._term for term, _ in terms.counts)
@@ -185,22 +222,13 @@ class LexicalIndex(Postings):
         number = self._term.get(term)
         return self._unseen if number is None else self._idf[number]
 
-    def weights(self, terms: QueryTerms) -> tuple[list[tuple[Posting, float]], float]:
-        """Postings and weight of each known term, in the order of `terms`; the weight of all."""
-        # The factor k1+1 stands above and below the line and is left out of both sums.
-        known: list[tuple[Posting, float]] = []
-        total = 0.0
-        for term, count in terms.counts:
-            number = self._term.get(term)
-            weight = count * (self._unseen if number is None else self._idf[number])
-            total += weight
-            if number is not None:
-                known.append((self._postings(number), weight))
-        return known, total
-
-    def _postings(self, number: int) -> Posting:
+    def posting(self, term: str) -> Posting | None:
+        """Rows that hold `term`, ascending, and its saturation in each; None for none."""
+        number = self._term.get(term)
+        if number is None:
+            return None
         span = slice(self._starts[number], self._starts[number + 1])
-        return self._rows[span], self._saturation[span]
+        return (self._rows[span], self._saturation[span]) if span.start < span.stop else None
 
     def restricted(self, rows: Rows) -> LexicalIndex:
         """The index of `rows` alone, ascending, numbered from 0; the statistics stay."""
@@ -236,6 +264,8 @@ class LexicalIndex(Postings):
             "settings": settings_json(self.statistics.settings),
         }
         (directory / "lexical.json").write_text(json.dumps(about, indent=2) + "\n")
+        reading = json.dumps(self.analyser.record(), ensure_ascii=False)
+        (directory / ANALYSIS_FILE).write_text(reading + "\n")
 
     @classmethod
     def load(cls, directory: Path) -> LexicalIndex:
@@ -251,7 +281,9 @@ class LexicalIndex(Postings):
             if len(starts) != terms + 1 or starts[-1] != len(rows) or len(frequency) != terms:
                 raise ValueError("the sizes of its files disagree")
             settings = settings_from_json(about["settings"])
-            statistics = Statistics(every, frequency, about["mean_lengths"], settings)
+            analyser = Analyser.from_record(json.loads((directory / ANALYSIS_FILE).read_text()))
+            means = about["mean_lengths"]
+            statistics = Statistics(every, frequency, means, settings, analyser)
             return cls(vocabulary, starts, rows, saturation, products, statistics)
         except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
             raise BundleError(

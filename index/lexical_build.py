@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.model import Product
-from index.analysis import STOP_WORDS, stem, words
-from index.lexical import FieldSettings, LexicalIndex, LexicalSettings, Statistics
+from index.lexical import LexicalIndex, LexicalSettings, Statistics
+from index.words.analyser import Analyser
+from index.words.corpus import Corpus, Numbers
+
+_NO_NUMBERS = np.empty(0, np.int64)
 
 
 class LexicalBuilder:
-    """Collects term frequencies field by field, then turns them into postings in one go.
+    """Collects the words of the products, then turns them into postings in one go.
 
     Field lengths count words that are not stop words; stop words are indexed all the same, for
     queries that hold nothing else.
@@ -26,68 +27,55 @@ class LexicalBuilder:
         self,
         settings: LexicalSettings | None = None,
         mean_lengths: Mapping[str, float] | None = None,
+        analyser: Analyser | None = None,
+        *,
+        learn: bool = False,
     ) -> None:
-        """With `mean_lengths` of the fields these count, not the means of what is added."""
+        """With `mean_lengths` of the fields these count, not the means of what is added.
+
+        With `learn` the compounds of the products added are learnt from them, else the analyser is
+        taken as it is.
+        """
         self.settings = settings or LexicalSettings()
+        self.corpus = Corpus(self.settings.fields, analyser or Analyser())
+        self._given_analyser = None if learn else analyser or Analyser()
         self._mean_lengths = mean_lengths
-        self._number: dict[str, int] = {}
-        self._of_word: dict[str, tuple[int, bool]] = {}
-        self._fields = {name: _Field() for name in self.settings.fields}
-        self._products = 0
 
     def add(self, product: Product) -> None:
         """Count the words of the next product; rows follow the order of calls."""
-        texts = field_texts(product)
-        for name, field in self._fields.items():
-            counts: Counter[int] = Counter()
-            length = 0
-            for word in words(texts[name]):
-                number, content = self._term(word)
-                counts[number] += 1
-                length += content
-            field.lengths.append(length)
-            field.rows.extend([self._products] * len(counts))
-            field.terms.extend(counts.keys())
-            field.frequencies.extend(counts.values())
-        self._products += 1
+        self.corpus.add(field_texts(product))
 
     def build(self) -> LexicalIndex:
         """The index of all products added so far."""
-        vocabulary, starts, rows, saturation = self.arrays()
-        statistics = Statistics(self._products, np.diff(starts), self.mean_lengths(), self.settings)
-        return LexicalIndex(vocabulary, starts, rows, saturation, self._products, statistics)
+        analyser = self._given_analyser or self.corpus.learn()
+        reading = _Reading(self.corpus, analyser)
+        fields = {name: _Field(self.corpus, reading, name) for name in self.settings.fields}
+        means = self._mean_lengths or {name: field.mean_length() for name, field in fields.items()}
+        vocabulary, starts, rows, saturation = self._postings(reading, fields, means)
+        products = self.corpus.products
+        statistics = Statistics(products, np.diff(starts), means, self.settings, analyser)
+        return LexicalIndex(vocabulary, starts, rows, saturation, products, statistics)
 
     def save(self, directory: Path) -> None:
         """Write the index into `directory` as npy and JSON; `LexicalIndex.load` reads it."""
         self.build().save(directory)
 
-    def mean_lengths(self) -> dict[str, float]:
-        """Mean words of each field, over the products that have it at all."""
-        given = self._mean_lengths
-        return {
-            name: field.mean_length() if given is None else given[name]
-            for name, field in self._fields.items()
-        }
-
-    def _term(self, word: str) -> tuple[int, bool]:
-        known = self._of_word.get(word)
-        if known is None:
-            number = self._number.setdefault(stem(word), len(self._number))
-            known = self._of_word[word] = (number, word not in STOP_WORDS)
-        return known
-
-    def arrays(
-        self,
+    def _postings(
+        self, reading: _Reading, fields: Mapping[str, _Field], means: Mapping[str, float]
     ) -> tuple[list[str], NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
         """Terms in order, where the postings of each start, rows, saturation in each row."""
-        means = self.mean_lengths()
-        vocabulary = sorted(self._number)
-        place = np.empty(len(vocabulary), np.int64)
-        place[[self._number[term] for term in vocabulary]] = np.arange(len(vocabulary))
-        parts = [
-            field.key_and_weight(place, self._products, self.settings.fields[name], means[name])
-            for name, field in self._fields.items()
-        ]
+        products = max(1, self.corpus.products)
+        used = np.unique(np.concatenate([field.keys // products for field in fields.values()]))
+        vocabulary = sorted(reading.terms[number] for number in used.tolist())
+        place = np.empty(len(reading.terms), np.int64)
+        place[[reading.number[term] for term in vocabulary]] = np.arange(len(vocabulary))
+        parts = []
+        for name, field in fields.items():
+            part = self.settings.fields[name]
+            rows = field.keys % products
+            length = field.lengths[rows] / means[name]
+            weight = part.weight * field.frequencies / (1.0 - part.b + part.b * length)
+            parts.append((place[field.keys // products] * products + rows, weight))
         keys = np.concatenate([key for key, _ in parts])
         weights = np.concatenate([weight for _, weight in parts])
         # A stable sort keeps the fields of a pair in their declared order of summation.
@@ -96,32 +84,80 @@ class LexicalBuilder:
         first = np.flatnonzero(np.diff(keys, prepend=-1))
         frequency = np.add.reduceat(weights, first) if len(keys) else weights
         keys = keys[first]
-        terms, rows = keys // max(1, self._products), keys % max(1, self._products)
-        starts = np.searchsorted(terms, np.arange(len(vocabulary) + 1)).astype(np.int64)
+        starts = np.searchsorted(keys // products, np.arange(len(vocabulary) + 1)).astype(np.int64)
         saturation = (frequency / (self.settings.k1 + frequency)).astype(np.float32)
-        return vocabulary, starts, rows.astype(np.int32), saturation
+        return vocabulary, starts, (keys % products).astype(np.int32), saturation
+
+
+class _Reading:
+    """The words of a corpus as terms: those of word w are `flat[starts[w]:starts[w + 1]]`."""
+
+    def __init__(self, corpus: Corpus, analyser: Analyser) -> None:
+        self.analyser = analyser
+        self.number: dict[str, int] = {}
+        flat: list[int] = []
+        counts, content = [], []
+        for word in corpus.words:
+            terms = analyser.terms_of(word)
+            flat += [self.number.setdefault(term, len(self.number)) for term, _ in terms]
+            counts.append(len(terms))
+            content.append(sum(not stop for _, stop in terms))
+        for group in analyser.groups:
+            self.number.setdefault(group.term, len(self.number))
+        self.terms = list(self.number)
+        self.flat, self.counts = np.array(flat, np.int64), np.array(counts, np.int64)
+        self.content = np.array(content, np.int64)
+        self.starts = np.cumsum(self.counts) - self.counts
+        openers = [self.number[term] for term in analyser.group_openers if term in self.number]
+        self.opens = np.zeros(len(self.terms), bool)
+        self.opens[openers] = True
+
+    def expand(self, rows: Numbers, ids: Numbers) -> tuple[Numbers, Numbers]:
+        """Words in order to terms in order, with the row of each."""
+        times = self.counts[ids]
+        before = np.repeat(np.cumsum(times) - times, times)
+        at = np.repeat(self.starts[ids], times) + np.arange(times.sum()) - before
+        return np.repeat(rows, times), self.flat[at]
+
+    def groups(self, rows: Numbers, terms: Numbers) -> tuple[Numbers, Numbers]:
+        """The terms of synonym groups in sequences of terms, with the row of each."""
+        found_rows, found = [], []
+        touched = np.unique(rows[self.opens[terms]])
+        spans = zip(
+            touched.tolist(),
+            np.searchsorted(rows, touched).tolist(),
+            np.searchsorted(rows, touched, side="right").tolist(),
+            strict=True,
+        )
+        for row, start, stop in spans:
+            names = [self.terms[number] for number in terms[start:stop].tolist()]
+            for name in self.analyser.group_terms(names):
+                found_rows.append(row)
+                found.append(self.number[name])
+        return np.array(found_rows, np.int64), np.array(found, np.int64)
 
 
 class _Field:
-    """Term frequencies of one field, as parallel columns."""
+    """One field: term · products + row of each pair, ascending; its frequency; all lengths."""
 
-    def __init__(self) -> None:
-        self.rows, self.terms, self.frequencies = array("i"), array("i"), array("i")
-        self.lengths = array("i")
+    def __init__(self, corpus: Corpus, reading: _Reading, name: str) -> None:
+        size = max(1, corpus.products)
+        keys, frequencies = [_NO_NUMBERS], [_NO_NUMBERS]
+        self.lengths = np.zeros(corpus.products)
+        for rows, ids in corpus.chunks(name):
+            self.lengths += np.bincount(rows, reading.content[ids], corpus.products)
+            rows, terms = reading.expand(rows, ids)
+            more_rows, more = reading.groups(rows, terms)
+            every = np.concatenate([terms * size + rows, more * size + more_rows])
+            key, times = np.unique(every, return_counts=True)
+            keys.append(key)
+            frequencies.append(times)
+        self.keys, self.frequencies = np.concatenate(keys), np.concatenate(frequencies)
 
     def mean_length(self) -> float:
         """Mean over the products that have the field at all (an absent field is no short one)."""
-        filled = [length for length in self.lengths if length]
-        return sum(filled) / len(filled) if filled else 1.0
-
-    def key_and_weight(
-        self, place: NDArray[np.int64], products: int, settings: FieldSettings, mean: float
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        rows = np.asarray(self.rows, np.int64)
-        lengths = np.asarray(self.lengths, np.float64)[rows] / mean
-        tf = np.asarray(self.frequencies, np.float64)
-        weight = settings.weight * tf / (1.0 - settings.b + settings.b * lengths)
-        return place[np.asarray(self.terms, np.int64)] * products + rows, weight
+        filled = self.lengths[self.lengths > 0]
+        return float(filled.mean()) if len(filled) else 1.0
 
 
 def field_texts(product: Product) -> dict[str, str]:

@@ -1,0 +1,122 @@
+"""All words of a catalogue in order, held while an index is built.
+
+Numbers, not texts: four bytes a word, so that what is learnt from the whole catalogue (compounds,
+spelling) can be learnt before the words become terms.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.text import normalise
+from index.words.analyser import Analyser
+from index.words.compounds import candidates, shown_splits
+
+Numbers = NDArray[np.int64]
+
+_HYPHENATED = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)+")
+_CHUNK = 1 << 16  # products looked at together
+
+
+class Corpus:
+    """The words of each field of each product, as numbers of `words`, in order."""
+
+    def __init__(self, fields: Iterable[str], analyser: Analyser) -> None:
+        """`analyser` cuts the texts into words; its compounds and synonyms do not matter here."""
+        self.words: list[str] = []
+        self.products = 0
+        self._analyser = analyser
+        self._number: dict[str, int] = {}
+        self._ids = {name: array("i") for name in fields}
+        self._lengths = {name: array("i") for name in self._ids}
+        self._hyphens: Counter[tuple[str, str]] = Counter()
+
+    def add(self, texts: Mapping[str, str]) -> None:
+        """Take in the fields of the next product."""
+        number = self._number
+        hyphenated: set[tuple[str, str]] = set()
+        for name, ids in self._ids.items():
+            text = texts[name]
+            words = self._analyser.words(text, singles=True) if text else []
+            ids.extend([number.setdefault(word, len(number)) for word in words])
+            self._lengths[name].append(len(words))
+            if "-" in text:
+                for chain in _HYPHENATED.findall(normalise(text)):
+                    parts = chain.split("-")
+                    hyphenated.update(pairwise(parts))
+        self._hyphens.update(hyphenated)
+        self.products += 1
+        if len(number) > len(self.words):
+            self.words.extend(list(number)[len(self.words) :])
+
+    def chunks(self, name: str) -> Iterator[tuple[Numbers, Numbers]]:
+        """(product of each word, number of each word) of a field, some products at a time."""
+        ids = np.frombuffer(self._ids[name], np.int32) if self._ids[name] else np.empty(0, np.int32)
+        lengths = np.asarray(self._lengths[name], np.int64)
+        ends = np.cumsum(lengths)
+        for start in range(0, self.products, _CHUNK):
+            stop = min(start + _CHUNK, self.products)
+            first = int(ends[start - 1]) if start else 0
+            rows = np.repeat(np.arange(start, stop), lengths[start:stop])
+            yield rows, ids[first : int(ends[stop - 1])].astype(np.int64)
+
+    def frequencies(self, names: Iterable[str] | None = None) -> Numbers:
+        """Number of products that hold each word in any of the fields, (words,)."""
+        counts = np.zeros(len(self.words), np.int64)
+        names = list(self._ids) if names is None else list(names)
+        for parts in zip(*(self.chunks(name) for name in names), strict=True):
+            keys = [ids * self.products + rows for rows, ids in parts]
+            found = np.unique(np.concatenate(keys)) // max(1, self.products)
+            counts += np.bincount(found, minlength=len(counts))
+        return counts
+
+    def pairs(self, names: Iterable[str] | None = None) -> tuple[Numbers, Numbers]:
+        """Neighbouring words as first · words + second, ascending, and their product counts."""
+        size = max(1, len(self.words))
+        names = list(self._ids) if names is None else list(names)
+        keys, counts = np.empty(0, np.int64), np.empty(0, np.int64)
+        for parts in zip(*(self.chunks(name) for name in names), strict=True):
+            found = []
+            for rows, ids in parts:
+                beside = rows[1:] == rows[:-1]
+                found.append(
+                    np.stack([(ids[:-1] * size + ids[1:])[beside], rows[1:][beside]], axis=1)
+                )
+            both = np.concatenate(found)
+            both = both[np.lexsort((both[:, 1], both[:, 0]))]
+            new = np.ones(len(both), bool)
+            new[1:] = (both[1:] != both[:-1]).any(axis=1)
+            keys, counts = _added(keys, counts, both[new, 0])
+        return keys, counts
+
+    def learn(self) -> Analyser:
+        """The analyser with the compounds that this catalogue shows."""
+        base = self._analyser
+        vocabulary = dict(zip(self.words, self.frequencies().tolist(), strict=True))
+        keys, counts = self.pairs()
+
+        def spaced(first: str, rest: str) -> int:
+            key = self._number[first] * len(self.words) + self._number[rest]
+            at = int(np.searchsorted(keys, key))
+            return int(counts[at]) if at < len(keys) and keys[at] == key else 0
+
+        splits = shown_splits(vocabulary, candidates(vocabulary), spaced, self._hyphens)
+        nouns: Counter[str] = Counter()
+        if base.language.compounding:
+            for word, products in vocabulary.items():
+                if word.isalpha() and word not in base.language.stop_words:
+                    nouns[base.stem(word)] += products
+        return Analyser(base.language, splits, nouns, base.groups)
+
+
+def _added(keys: Numbers, counts: Numbers, more: Numbers) -> tuple[Numbers, Numbers]:
+    found, times = np.unique(more, return_counts=True)
+    every, place = np.unique(np.concatenate([keys, found]), return_inverse=True)
+    return every, np.bincount(place, np.concatenate([counts, times])).astype(np.int64)
