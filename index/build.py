@@ -26,7 +26,7 @@ from index.dense_build import arrange
 from index.lexical import LexicalIndex, LexicalSettings, settings_json
 from index.lexical_build import LexicalBuilder
 from index.progress import progress
-from index.store import ProductStore, StoreWriter
+from index.store import FileStore, ProductStore, StoreWriter
 from index.vectors import VECTORS_FILE, VectorTable
 from index.versions import KIND, new_version, publish
 
@@ -163,7 +163,7 @@ def _read_products(
                 advance(1)
             else:
                 duplicates(product)
-    store = ProductStore.load(directory)
+    store = FileStore.load(directory)
     if not len(store):
         raise CatalogError("there is no product to index")
     builder.save(directory / LEXICAL_DIR)

@@ -9,9 +9,9 @@ from catalog.artefact import SCHEMA, Manifest, read_manifest
 from catalog.errors import BundleError, EncoderMismatch
 from export.bundle import Encoder, EncoderBundle, Provider
 from index.calibration import Calibration, default_calibration
-from index.dense import DenseIndex
-from index.lexical import LexicalIndex
-from index.store import ProductStore
+from index.dense import DenseArm, DenseIndex
+from index.lexical import LexicalArm, LexicalIndex
+from index.store import FileStore, ProductStore
 from index.subset import Subset
 from index.versions import KIND, resolve
 
@@ -30,8 +30,8 @@ class IndexBundle:
     directory: Path
     manifest: Manifest
     store: ProductStore
-    lexical: LexicalIndex
-    dense: DenseIndex
+    lexical: LexicalArm
+    dense: DenseArm
     calibration: Calibration
     candidates: int
     alive: Subset | None = None
@@ -63,7 +63,7 @@ class IndexBundle:
         """
         directory = resolve(path)
         manifest = read_manifest(directory, KIND, verify=verify)
-        store = ProductStore.load(directory)
+        store = FileStore.load(directory)
         lexical = LexicalIndex.load(directory / LEXICAL_DIR)
         dense = DenseIndex.load(directory)
         if not len(store) == lexical.products == dense.products:
@@ -88,8 +88,8 @@ class IndexBundle:
         cls,
         directory: Path,
         store: ProductStore,
-        lexical: LexicalIndex,
-        dense: DenseIndex,
+        lexical: LexicalArm,
+        dense: DenseArm,
         candidates: int,
         encoder: str,
     ) -> IndexBundle:

@@ -8,6 +8,7 @@ one byte a dimension that loses nothing (`index.scan`), or a graph where a scan 
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, Protocol, get_args
@@ -74,7 +75,51 @@ def pair_scores(vectors: Vectors, query: NDArray[np.float32]) -> Scores:
     return scores
 
 
-class DenseIndex:
+class DenseArm(ABC):
+    """Scores from vectors, wherever these are kept."""
+
+    settings: DenseSettings
+
+    @property
+    @abstractmethod
+    def products(self) -> int:
+        """Number of rows."""
+
+    @property
+    @abstractmethod
+    def dim(self) -> int:
+        """Length of the vectors."""
+
+    @property
+    @abstractmethod
+    def exact(self) -> bool:
+        """Whether every search finds what a look at every row would."""
+
+    @abstractmethod
+    def score(self, query: NDArray[np.float32], rows: Rows) -> Scores:
+        """Cosine of the query vector with each of `rows`, (len(rows),) float64 in [-1, 1]."""
+
+    @abstractmethod
+    def looks_at_all(self, count: int, among: Subset | None = None, *, exact: bool = False) -> bool:
+        """Whether `top` with these arguments scores every row (of `among`), without a proposer."""
+
+    @abstractmethod
+    def top(
+        self,
+        query: NDArray[np.float32],
+        count: int,
+        ranks: NDArray[np.int64],
+        *,
+        exact: bool = False,
+        among: Subset | None = None,
+    ) -> tuple[Rows, Scores]:
+        """The `count` nearest rows and their cosines, ties by `ranks[row]`; fewer if there are not.
+
+        `among` leaves out all other rows; `exact` looks at every row, without a proposer.
+        """
+
+
+class DenseIndex(DenseArm):
     """Vectors mapped into memory and a proposer of rows. Searches may run side by side."""
 
     def __init__(

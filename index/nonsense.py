@@ -10,13 +10,13 @@ from __future__ import annotations
 import numpy as np
 
 from index.analysis import query_terms
-from index.lexical import LexicalIndex
+from index.lexical import LexicalArm
 
 _LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyz"))
 _LONGEST = 9
 
 
-def nonsense_queries(lexical: LexicalIndex, count: int, seed: int) -> list[str]:
+def nonsense_queries(lexical: LexicalArm, count: int, seed: int) -> list[str]:
     """`count` queries of one to four random words of 3 to 9 letters, none of them in `lexical`."""
     rng = np.random.default_rng(seed)
     found: list[str] = []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,17 @@ OFFSETS_FILE = "product_offsets.npy"
 IDS_FILE = "product_ids.json"
 
 
+def line_of(product: Product) -> bytes:
+    """A product as the JSON object that a store keeps."""
+    return orjson.dumps(asdict(product) | {"attributes": dict(product.attributes)})
+
+
+def product_of(line: bytes) -> Product:
+    """The product that `line_of` wrote."""
+    fields = orjson.loads(line)
+    return Product(**(fields | {"category": tuple(fields["category"])}))
+
+
 class StoreWriter:
     """Writes products as they come, inside a `with`; rows follow the order of calls."""
 
@@ -35,8 +47,7 @@ class StoreWriter:
         if product.id in self._row:
             return False
         self._row[product.id] = len(self._row)
-        fields = asdict(product) | {"attributes": dict(product.attributes)}
-        self._offsets.append(self._offsets[-1] + self._stream.write(orjson.dumps(fields) + b"\n"))
+        self._offsets.append(self._offsets[-1] + self._stream.write(line_of(product) + b"\n"))
         return True
 
     def __enter__(self) -> StoreWriter:
@@ -50,8 +61,48 @@ class StoreWriter:
         (self._directory / IDS_FILE).write_bytes(orjson.dumps(list(self._row)))
 
 
-class ProductStore:
-    """Products by row and rows by id; the file is mapped, not read."""
+class ProductStore(ABC):
+    """Products by row and rows by id.
+
+    `ids` by row, `ranks` (rows,) int64 that order rows as their ids are ordered.
+    """
+
+    ids: Sequence[str]
+    ranks: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @abstractmethod
+    def row(self, product_id: str) -> int | None:
+        """Row of a product, None when it is not in the catalogue."""
+
+    @abstractmethod
+    def lines(self, rows: NDArray[np.int64]) -> list[bytes]:
+        """Products as JSON objects in UTF-8, in the order of `rows`."""
+
+    def line(self, row: int) -> bytes:
+        """The product as a JSON object in UTF-8."""
+        return self.lines(np.array([row]))[0]
+
+    def fetch(self, row: int) -> dict[str, Any]:
+        """The fields of a product as JSON values, named as in `Product`."""
+        fields: dict[str, Any] = orjson.loads(self.line(row))
+        return fields
+
+    def fetch_many(self, rows: NDArray[np.int64]) -> list[dict[str, Any]]:
+        """The fields of several products, in the order of `rows`."""
+        products: list[dict[str, Any]] = orjson.loads(b"[%b]" % b",".join(self.lines(rows)))
+        return products
+
+    def products(self, rows: Iterable[int] | None = None) -> Iterator[Product]:
+        """Products of the given rows, or of all, in order."""
+        for row in range(len(self)) if rows is None else rows:
+            yield product_of(self.line(row))
+
+
+class FileStore(ProductStore):
+    """The products of one file, which is mapped, not read."""
 
     def __init__(
         self, ids: list[str], offsets: NDArray[np.int64], lines: mmap.mmap | bytes
@@ -61,37 +112,17 @@ class ProductStore:
         self._row = {product_id: row for row, product_id in enumerate(ids)}
         self._offsets, self._lines = offsets, lines
 
-    def __len__(self) -> int:
-        return len(self.ids)
-
     def row(self, product_id: str) -> int | None:
         """Row of a product, None when it is not in the catalogue."""
         return self._row.get(product_id)
 
-    def fetch(self, row: int) -> dict[str, Any]:
-        """The fields of a product as JSON values, named as in `Product`."""
-        fields: dict[str, Any] = orjson.loads(self.line(row))
-        return fields
-
-    def fetch_many(self, rows: NDArray[np.int64]) -> list[dict[str, Any]]:
-        """The fields of several products, in the order of `rows`."""
+    def lines(self, rows: NDArray[np.int64]) -> list[bytes]:
+        """Products as JSON objects in UTF-8, in the order of `rows`."""
         starts, ends = self._offsets.take(rows).tolist(), self._offsets.take(rows + 1).tolist()
-        lines = [self._lines[start : end - 1] for start, end in zip(starts, ends, strict=True)]
-        products: list[dict[str, Any]] = orjson.loads(b"[%b]" % b",".join(lines))
-        return products
-
-    def line(self, row: int) -> bytes:
-        """The product as a JSON object in UTF-8."""
-        return self._lines[int(self._offsets[row]) : int(self._offsets[row + 1]) - 1]
-
-    def products(self, rows: Iterable[int] | None = None) -> Iterator[Product]:
-        """Products of the given rows, or of all, in order."""
-        for row in range(len(self)) if rows is None else rows:
-            fields = self.fetch(row)
-            yield Product(**(fields | {"category": tuple(fields["category"])}))
+        return [self._lines[start : end - 1] for start, end in zip(starts, ends, strict=True)]
 
     @classmethod
-    def load(cls, directory: Path) -> ProductStore:
+    def load(cls, directory: Path) -> FileStore:
         """Map what `StoreWriter` wrote. Raises BundleError when it cannot be read."""
         try:
             ids = orjson.loads((directory / IDS_FILE).read_bytes())
