@@ -18,6 +18,7 @@ from training.checkpoint import input_hashes, write_checkpoint
 from training.corpus import Corpus, CorpusFiles, read_corpus
 from training.judges.opening import OpenJudge, open_judge
 from training.judges.seen import refuse_seen
+from training.memory import keep_freed_memory
 from training.network import text_template
 from training.ranks import Ranks, joined
 from training.recipe import Recipe
@@ -51,6 +52,7 @@ def run_job(
     """
     if threads:
         torch.set_num_threads(threads)
+    keep_freed_memory()
     with joined() as ranks:
         _train(recipe, files, judge, out.absolute(), ranks, ranks.only_first(say))
 

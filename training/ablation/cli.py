@@ -28,9 +28,11 @@ def ablate(
     from training.ablation.job import Ablation
     from training.ablation.plots import draw_scores
     from training.ablation.table import markdown, summarise
+    from training.memory import keep_freed_memory
 
     if threads:
         torch.set_num_threads(threads)
+    keep_freed_memory()
     read = read_config(config)
     ablation = Ablation(read, out, lambda line: typer.echo(line, err=True))
     records = ablation.run()
