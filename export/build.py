@@ -77,7 +77,10 @@ def export_encoder(
             directory,
             KIND,
             parents={"checkpoint": parent.fingerprint},
-            config={"precisions": [made.precision for made in job.models]},
+            config={
+                "precisions": [made.precision for made in job.models],
+                "matryoshka": parent.config.get("network", {}).get("matryoshka", []),
+            },
             quality={made.precision: asdict(made) for made in job.models},
             libraries=LIBRARIES,
         )

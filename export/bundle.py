@@ -25,6 +25,7 @@ from catalog.encoder_spec import EncoderSpec
 from catalog.errors import BundleError, EncoderMismatch
 from catalog.model import Product
 from export.calls import calls, chunks, side_by_side
+from export.dims import shortened
 from export.files import (
     KIND,
     PROBE_FILE,
@@ -80,6 +81,10 @@ class Encoder(Protocol):
         """Vectors (n, dim) float32 of products, rows L2 = 1, in the order given."""
         ...
 
+    def cut(self, dims: int) -> Encoder:
+        """The same encoder with vectors of `dims` components, at most `dim`, L2 = 1 again."""
+        ...
+
 
 class EncoderBundle:
     """One precision of an encoder bundle, open and ready. Safe to call from several threads."""
@@ -101,6 +106,8 @@ class EncoderBundle:
         self._graph = EncoderGraph(present(directory / model_file(precision)), provider=provider)
         self._rows = _ROWS[provider]
         self._threads = threads
+        self.dim = self.spec.dim
+        self.matryoshka = frozenset(manifest.config.get("matryoshka", ()))
         if self._graph.dim != self.spec.dim:
             raise EncoderMismatch(
                 "the model and encoder.json do not belong together",
@@ -206,7 +213,8 @@ class EncoderBundle:
             if ids[rows[0]]:
                 filled = rows + rows[:1] * (self._rows - len(rows))
                 batch = np.array([ids[row] for row in filled], np.int64)
-                vectors[rows] = self._graph.run(batch, output)[: len(rows)]
+                found = self._graph.run(batch, output)[: len(rows)]
+                vectors[rows] = found if self.dim == self.spec.dim else shortened(found, self.dim)
             return len(rows)
 
         work = calls([len(text) for text in ids], self._rows)

@@ -5,7 +5,6 @@ The version is written beside its place and renamed when whole, so a killed buil
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,24 +13,22 @@ from typing import Any
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from catalog.artefact import write_manifest, writing
+from catalog.artefact import writing
 from catalog.atomic import clear_abandoned
 from catalog.errors import CatalogError
 from catalog.model import Product
 from export.bundle import Encoder, Precision, copy_serving_files
+from index.build_parts import EMBEDDED_FILE, WHOLE_DIR, finish, write_parts
 from index.bundle import ENCODER_DIR, LEXICAL_DIR, IndexBundle
 from index.calibration import Calibration, default_calibration
 from index.dense import DenseSettings, Vectors
-from index.dense_build import arrange
-from index.lexical import LexicalIndex, LexicalSettings, settings_json
+from index.dense_build import Target
+from index.lexical import LexicalSettings, settings_json
 from index.lexical_build import LexicalBuilder
 from index.progress import progress
 from index.store import FileStore, ProductStore, StoreWriter
-from index.vectors import VECTORS_FILE, VectorTable
-from index.versions import KIND, new_version, publish
+from index.versions import new_version, publish
 
-QUALITY_FILE = "quality.json"
-LIBRARIES = ("gradus", "numpy", "hnswlib", "PyStemmer", "onnxruntime", "tokenizers")
 _CHUNK = 8192  # products embedded between two writes
 _PROBES = 200  # queries that measure the recall of the graph
 
@@ -40,11 +37,17 @@ Fit = Callable[[IndexBundle, Encoder], tuple[Calibration, dict[str, Any]]]
 
 @dataclass(frozen=True)
 class BuildSettings:
-    """`candidates` is c, the depth of each arm for the life of the index."""
+    """`candidates` is c, the depth of each arm for the life of the index.
+
+    `dims` cuts vectors to their first components, 0 keeps all; `shards` cuts the catalogue.
+    """
 
     candidates: int = 200
     lexical: LexicalSettings = field(default_factory=LexicalSettings)
     dense: DenseSettings = field(default_factory=DenseSettings)
+    target: Target = field(default_factory=Target)
+    dims: int = 0
+    shards: int = 1
 
 
 @dataclass(frozen=True)
@@ -101,45 +104,41 @@ def build_index(
 
     """
     settings = settings or BuildSettings()
+    encoder = encoder.cut(settings.dims) if settings.dims else encoder
     version = new_version(root)
     clear_abandoned(version.parent)  # every version has a name of its own
     with writing(version) as directory:
-        store = _read_products(products, directory, settings.lexical, duplicates)
+        whole = directory if settings.shards == 1 else directory / WHOLE_DIR
+        whole.mkdir(exist_ok=True)
+        store = _read_products(products, whole, settings.lexical, duplicates)
         plan = calibrate(store, encoder)
-        lexical = LexicalIndex.load(directory / LEXICAL_DIR)
-        vectors = _embed(store, encoder, directory)
+        vectors = _embed(store, encoder, whole)
         probes = encoder.encode_queries(list(_probe_texts(store, plan.probes)))
-        with progress("arranging", len(store), "products") as advance:
-            dense, recall = arrange(
-                VectorTable(vectors), probes, settings.candidates, settings.dense, advance
-            )
-        dense.save(directory)
-        bundle = IndexBundle.unpublished(
-            directory, store, lexical, dense, settings.candidates, encoder.fingerprint
-        )
+        arms, dense = write_parts(directory, whole, store, vectors, probes, settings)
+        bundle = IndexBundle.unpublished(directory, arms, settings.candidates, encoder.fingerprint)
         calibration, fitted = plan.fit(bundle, encoder)
-        calibration.save(directory)
         quality = {
             "products": len(store),
-            "dense": asdict(recall),
+            "dense": dense,
             "calibration": {"name": calibration.name, "alpha": calibration.alpha, **fitted},
         }
-        (directory / QUALITY_FILE).write_text(json.dumps(quality, indent=2) + "\n")
         precision: Precision = getattr(encoder, "precision", "int8")
+        config = {
+            "candidates": settings.candidates,
+            "precision": precision,
+            "lexical": settings_json(settings.lexical),
+            "dense": asdict(arms.dense.settings),
+            "dims": encoder.dim,
+        }
         if encoder_dir is not None:
             copy_serving_files(encoder_dir, directory / ENCODER_DIR, precision=precision)
-        write_manifest(
+        finish(
             directory,
-            KIND,
-            parents={**(parents or {}), "encoder": encoder.fingerprint},
-            config={
-                "candidates": settings.candidates,
-                "precision": precision,
-                "lexical": settings_json(settings.lexical),
-                "dense": asdict(dense.settings),
-            },
-            quality=quality,
-            libraries=LIBRARIES,
+            settings.shards,
+            calibration,
+            {**(parents or {}), "encoder": encoder.fingerprint},
+            config,
+            quality,
         )
     if live:
         publish(root, version.name)
@@ -172,7 +171,7 @@ def _read_products(
 
 def _embed(store: ProductStore, encoder: Encoder, directory: Path) -> Vectors:
     vectors = open_memmap(
-        directory / VECTORS_FILE, mode="w+", dtype=np.float32, shape=(len(store), encoder.dim)
+        directory / EMBEDDED_FILE, mode="w+", dtype=np.float32, shape=(len(store), encoder.dim)
     )
     with progress("embedding", len(store), "products") as advance:
         for start in range(0, len(store), _CHUNK):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, TypeVar, get_args
 
 from catalog.artefact import hash_file
 from catalog.atomic import MANIFEST
@@ -25,7 +25,12 @@ from index.build import (
 )
 from index.calibrate import FitOnJudgments, TakeFrom
 from index.dense import DenseSettings, Plan
+from index.dense_build import Target
+from index.graph_tuning import GRID
 from index.store import ProductStore
+from index.vectors import VectorKind
+
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,13 @@ class BuildJob:
     strict: bool = False
     live: bool = True
     plan: str = "auto"
+    vectors: str = "fp32"
+    dims: int = 0
+    shards: int = 1
+    recall_target: float | None = None
+    links: int = DenseSettings.m
+    ef_construction: int = DenseSettings.ef_construction
+    ef: int = DenseSettings.ef
 
     def run(self) -> str:
         """Build the version. Raises what reading, embedding and calibrating raise."""
@@ -50,14 +62,15 @@ class BuildJob:
         encoder = EncoderBundle.load(
             self.encoder, precision=self._precision(), threads=os.cpu_count() or 1
         )
-        notes: list[str] = []
+        notes: list[str] = self._notes(encoder)
         issues = Issues()
         repeats: list[str] = []
+        settings = self._settings()
         built = build_index(
             self._read(issues),
             encoder,
             self.root,
-            settings=BuildSettings(dense=DenseSettings(plan=self._plan())),
+            settings=settings,
             calibrate=self._calibrate(encoder.train_queries, notes),
             encoder_dir=self.encoder,
             parents=self._parents(),
@@ -91,6 +104,44 @@ class BuildJob:
                 expected=f"one --layout for all files, or {len(self.products)}",
                 found=str(len(self.layouts)),
             )
+
+    def _settings(self) -> BuildSettings:
+        dense = DenseSettings(
+            m=_within("--links", self.links, 2, 512),
+            ef_construction=_within("--ef-construction", self.ef_construction, 1, 100_000),
+            ef=_within("--ef", self.ef, 1, 1_000_000),
+            plan=self._plan(),
+            vectors=self._vectors(),
+        )
+        target = Target()
+        if self.recall_target is not None:
+            target = Target(_within("--recall-target", self.recall_target, 0.5, 1.0), GRID)
+        return BuildSettings(
+            dense=dense,
+            target=target,
+            dims=self.dims and _within("--dims", self.dims, 1, 1 << 16),
+            shards=_within("--shards", self.shards, 1, 1000),
+        )
+
+    def _notes(self, encoder: EncoderBundle) -> list[str]:
+        trained: frozenset[int] = getattr(encoder, "matryoshka", frozenset())
+        if not 0 < self.dims < encoder.dim or self.dims in trained:
+            return []
+        lengths = ", ".join(map(str, sorted(trained))) or "none"
+        return [
+            f"encoder: it was not trained for vectors cut to {self.dims} dimensions "
+            f"(network.matryoshka: {lengths}); compare with `gradus evaluate`"
+        ]
+
+    def _vectors(self) -> VectorKind:
+        for known in get_args(VectorKind):
+            if known == self.vectors:
+                return known  # type: ignore[no-any-return]
+        raise BundleError(
+            "vectors cannot be stored so",
+            expected=f"one of {', '.join(get_args(VectorKind))}",
+            found=self.vectors,
+        )
 
     def _precision(self) -> Precision:
         for known in get_args(Precision):
@@ -161,6 +212,12 @@ class BuildJob:
         return {role: _hash(path) for role, path in files.items()}
 
 
+def _within(option: str, value: Number, least: Number, most: Number) -> Number:
+    if least <= value <= most:
+        return value
+    raise BundleError(f"{option} is out of range", expected=f"{least} to {most}", found=str(value))
+
+
 def _hash(path: Path) -> str:
     try:
         return hash_file(path)
@@ -173,9 +230,37 @@ def _hash(path: Path) -> str:
 def _summary(built: Built, live: bool) -> list[str]:
     dense, calibration = built.quality["dense"], built.quality["calibration"]
     how = "scan" if dense["plan"] == "scan" else f"HNSW graph at ef {dense['ef']}"
+    shards = len(dense.get("shards", ()))
+    cut = f" in {shards} shards" if shards else ""
     return [
-        f"{built.quality['products']:,} products indexed; {how} finds "
+        f"{built.quality['products']:,} products indexed{cut}; {how} finds "
         f"{dense['recall_10']:.4f} of the exact top 10 ({dense['queries']} queries)",
+        *_tuned(dense),
+        *_stored(dense["shards"] if shards else [dense]),
         f"calibration {calibration['name']}, alpha {calibration['alpha']}",
         f"{'live' if live else 'built, not live'}: {built.directory}",
+    ]
+
+
+def _tuned(dense: dict[str, Any]) -> list[str]:
+    short = min(dense["recall_10"], dense["recall_20"]) < dense["target"]
+    lines = [f"note: no breadth reaches recall {dense['target']}"] if short else []
+    return lines + [
+        f"tried {trial['m']} links, ef_construction {trial['ef_construction']}: "
+        f"ef {trial['ef']}, recall@20 {trial['recall_20']:.4f}, "
+        f"{trial['microseconds']:.0f} us a search, {trial['seconds']:.1f} s to build"
+        for trial in dense["trials"]
+    ]
+
+
+def _stored(parts: Sequence[dict[str, Any]]) -> list[str]:
+    stored = [part["stored"] for part in parts]
+    if stored[0]["kind"] == "fp32":
+        return []
+    size = sum(part["bytes"] for part in stored) / 1e6
+    overlap = min(part["overlap_20"] for part in stored)
+    worst = max(part["largest_error"] for part in stored)
+    return [
+        f"vectors as {stored[0]['kind']}, {size:.1f} MB: {overlap:.4f} of the nearest 20 of fp32 "
+        f"stay, cosines within {worst:.1e}"
     ]

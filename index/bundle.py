@@ -8,15 +8,18 @@ from pathlib import Path
 from catalog.artefact import SCHEMA, Manifest, read_manifest
 from catalog.errors import BundleError, EncoderMismatch
 from export.bundle import Encoder, EncoderBundle, Provider
+from export.dims import cut_fingerprint
 from index.calibration import Calibration, default_calibration
-from index.dense import DenseArm, DenseIndex
-from index.lexical import LexicalArm, LexicalIndex
-from index.store import FileStore, ProductStore
+from index.dense import DenseArm
+from index.lexical import LexicalArm
+from index.shards import LEXICAL_DIR, Arms, shard_directories
+from index.store import ProductStore
 from index.subset import Subset
 from index.versions import KIND, resolve
 
 ENCODER_DIR = "encoder"
-LEXICAL_DIR = "lexical"
+
+__all__ = ["ENCODER_DIR", "LEXICAL_DIR", "IndexBundle", "check_whole"]
 
 
 @dataclass(frozen=True)
@@ -63,51 +66,51 @@ class IndexBundle:
         """
         directory = resolve(path)
         manifest = read_manifest(directory, KIND, verify=verify)
-        store = FileStore.load(directory)
-        lexical = LexicalIndex.load(directory / LEXICAL_DIR)
-        dense = DenseIndex.load(directory)
-        if not len(store) == lexical.products == dense.products:
+        shards = int(manifest.config.get("shards", 1))
+        arms = Arms.join([Arms.load(part) for part in shard_directories(directory, shards)])
+        if len({*arms.sizes}) > 1:
             raise BundleError(
                 "the parts of the index disagree on the number of products",
                 where=directory,
-                found=f"store {len(store)}, lexical {lexical.products}, vectors {dense.products}",
+                found="store {}, lexical {}, vectors {}".format(*arms.sizes),
                 hint="Build the index again.",
             )
         return cls(
             directory,
             manifest,
-            store,
-            lexical,
-            dense,
+            arms.store,
+            arms.lexical,
+            arms.dense,
             Calibration.load(directory),
             int(manifest.config.get("candidates", 200)),
         )
 
     @classmethod
-    def unpublished(
-        cls,
-        directory: Path,
-        store: ProductStore,
-        lexical: LexicalArm,
-        dense: DenseArm,
-        candidates: int,
-        encoder: str,
-    ) -> IndexBundle:
+    def unpublished(cls, directory: Path, arms: Arms, candidates: int, encoder: str) -> IndexBundle:
         """A bundle still being built: no manifest on disk yet, the shipped calibration."""
         manifest = Manifest(KIND, SCHEMA, "", {}, parents={"encoder": encoder})
-        return cls(directory, manifest, store, lexical, dense, default_calibration(), candidates)
+        shipped = default_calibration()
+        parts = arms.store, arms.lexical, arms.dense
+        return cls(directory, manifest, *parts, shipped, candidates)
 
     def open_encoder(
         self, *, verify: bool = True, threads: int = 1, provider: Provider = "cpu"
     ) -> EncoderBundle:
-        """The encoder that travels inside the index."""
-        return EncoderBundle.load(
+        """The encoder that travels inside the index, its vectors as long as the index has them."""
+        encoder = EncoderBundle.load(
             self.directory / ENCODER_DIR,
             precision=self.manifest.config.get("precision", "int8"),
             provider=provider,
             verify=verify,
             threads=threads,
         )
+        return encoder.cut(self.dense.dim)
+
+    def fitting(self, encoder: Encoder) -> Encoder:
+        """The encoder itself, or cut to the length of the vectors here when that made them."""
+        dims = self.dense.dim
+        cut = cut_fingerprint(encoder.fingerprint, dims) == self.encoder_fingerprint
+        return encoder.cut(dims) if cut else encoder
 
     def check_encoder(self, encoder: Encoder) -> None:
         """Raises EncoderMismatch unless `encoder` is the one that made the vectors."""

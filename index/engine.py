@@ -31,6 +31,7 @@ class Engine:
 
     def __init__(self, bundle: IndexBundle, encoder: Encoder) -> None:
         """Raises EncoderMismatch when the vectors were made by another encoder."""
+        encoder = bundle.fitting(encoder)
         bundle.check_encoder(encoder)
         self.bundle = bundle
         self.encoder = encoder

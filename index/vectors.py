@@ -89,7 +89,7 @@ class VectorTable:
         return table
 
 
-def store(vectors: Vectors, kind: VectorKind) -> VectorTable:
+def store_as(vectors: Vectors, kind: VectorKind) -> VectorTable:
     """Unit rows (n, dim) float32 as a table of `kind`; a zero row stays one."""
     if kind == "fp32":
         return VectorTable(vectors)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from catalog.artefact import write_manifest, writing
 from catalog.encoder_spec import EncoderSpec
 from catalog.model import Product
+from export.dims import cut_fingerprint, shortened
 from index.analysis import stem, words
 from index.build import build_index
 from index.engine import Engine
@@ -27,7 +29,7 @@ class HashEncoder:
     """Each word a fixed random direction, a text their mean: similar texts, similar vectors."""
 
     def __init__(self, dim: int = 32, name: str = "hash") -> None:
-        self.dim = dim
+        self.dim = self.full = dim
         self.precision = "int8"
         self.fingerprint = hashlib.sha256(f"{name}-{dim}".encode()).hexdigest()
         self.train_queries: frozenset[str] = frozenset()
@@ -50,14 +52,21 @@ class HashEncoder:
     def query_tokens(self, text: str) -> list[int]:
         return [len(word) for word in words(text)]
 
+    def cut(self, dims: int) -> HashEncoder:
+        shorter = copy(self)
+        shorter.dim = dims
+        shorter.fingerprint = cut_fingerprint(self.fingerprint, dims)
+        return shorter
+
     def _encode(self, texts: list[str]) -> Vectors:
         self.encoded += len(texts)
-        vectors = np.zeros((len(texts), self.dim), np.float32)
+        vectors = np.zeros((len(texts), self.full), np.float32)
         for row, text in enumerate(texts):
             for word in words(text):
-                vectors[row] += _direction(stem(word), self.dim)
+                vectors[row] += _direction(stem(word), self.full)
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)
+        unit = (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)
+        return unit if self.dim == self.full else shortened(unit, self.dim)
 
 
 def _direction(word: str, dim: int) -> NDArray[np.float64]:

@@ -1,0 +1,117 @@
+"""The files of a version: one part, or shards cut from the whole, and the manifests on top."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.artefact import write_manifest
+from index.bundle import ENCODER_DIR, LEXICAL_DIR
+from index.calibration import Calibration
+from index.dense import DenseSettings
+from index.dense_build import Target, arrange, measured, stored_quality
+from index.lexical import LexicalIndex
+from index.progress import progress
+from index.shards import Arms, cut, shard_directories, shard_rows
+from index.store import FileStore, ProductStore
+from index.vectors import VectorTable, store_as
+from index.versions import KIND
+
+QUALITY_FILE = "quality.json"
+EMBEDDED_FILE = "embedded.npy"  # vectors as the encoder gave them, while the index is built
+WHOLE_DIR = "whole"  # the uncut index, until its shards are written
+LIBRARIES = ("gradus", "numpy", "hnswlib", "PyStemmer", "onnxruntime", "tokenizers")
+Vectors = NDArray[np.float32]
+
+
+class PartSettings(Protocol):
+    """What this module needs to know of the settings of a build."""
+
+    @property
+    def candidates(self) -> int: ...  # noqa: D102
+    @property
+    def dense(self) -> DenseSettings: ...  # noqa: D102
+    @property
+    def target(self) -> Target: ...  # noqa: D102
+    @property
+    def shards(self) -> int: ...  # noqa: D102
+
+
+def write_parts(
+    directory: Path,
+    whole: Path,
+    store: ProductStore,
+    vectors: Vectors,
+    probes: Vectors,
+    settings: PartSettings,
+) -> tuple[Arms, dict[str, Any]]:
+    """Store and arrange the vectors of each part; the arms as they will be searched, their quality.
+
+    `whole` holds products and postings of all; where there are shards it is cut and removed.
+    """
+    directories = shard_directories(directory, settings.shards)
+    rows = [np.arange(len(store))] if whole == directory else shard_rows(store, settings.shards)
+    lexical = LexicalIndex.load(whole / LEXICAL_DIR)
+    parts: list[Arms] = []
+    found: list[dict[str, Any]] = []
+    with progress("arranging", len(store), "products") as advance:
+        for part, own in zip(directories, rows, strict=True):
+            if whole != directory:
+                cut(store, lexical, own, part)
+            table = store_as(vectors[own], settings.dense.vectors)
+            table.save(part)
+            table = VectorTable.load(part, settings.dense.vectors)
+            dense, quality = arrange(
+                table, probes, settings.candidates, settings.dense, advance, settings.target
+            )
+            dense.save(part)
+            stored = stored_quality(vectors[own], table, probes)
+            found.append({**asdict(quality), "stored": asdict(stored)})
+            parts.append(Arms(FileStore.load(part), LexicalIndex.load(part / LEXICAL_DIR), dense))
+    (whole / EMBEDDED_FILE).unlink()
+    if whole == directory:
+        return parts[0], found[0]
+    shutil.rmtree(whole)
+    arms = Arms.join(parts)
+    overall = asdict(measured(arms.dense, probes, settings.candidates, settings.target))
+    return arms, {**overall, "shards": found}
+
+
+def finish(
+    directory: Path,
+    shards: int,
+    calibration: Calibration,
+    parents: Mapping[str, str],
+    config: Mapping[str, Any],
+    quality: Mapping[str, Any],
+) -> None:
+    """Write calibration, quality and manifest; every shard gets them too, and the encoder."""
+    for number, part in enumerate(shard_directories(directory, shards) if shards > 1 else []):
+        if (directory / ENCODER_DIR).is_dir():
+            # One copy on the disk: a link costs nothing, and files of an index never change.
+            shutil.copytree(directory / ENCODER_DIR, part / ENCODER_DIR, copy_function=os.link)
+        calibration.save(part)
+        of_shard = {**config, "shard": {"number": number + 1, "of": shards}}
+        _manifest(part, parents, of_shard, {**quality, "dense": quality["dense"]["shards"][number]})
+    calibration.save(directory)
+    _manifest(directory, parents, {**config, "shards": shards} if shards > 1 else config, quality)
+
+
+def _manifest(
+    directory: Path,
+    parents: Mapping[str, str],
+    config: Mapping[str, Any],
+    quality: Mapping[str, Any],
+) -> None:
+    (directory / QUALITY_FILE).write_text(json.dumps(quality, indent=2) + "\n")
+    write_manifest(
+        directory, KIND, parents=parents, config=config, quality=quality, libraries=LIBRARIES
+    )
