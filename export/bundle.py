@@ -160,14 +160,29 @@ class EncoderBundle:
         return bundle
 
     @property
-    def dim(self) -> int:
-        """Length of the vectors."""
-        return self.spec.dim
-
-    @property
     def rows(self) -> int:
         """Texts that one call of the graph takes; 1 on a processor."""
         return self._rows
+
+    def cut(self, dims: int) -> EncoderBundle:
+        """The same encoder giving the first `dims` components, L2 = 1 again.
+
+        `matryoshka` are the lengths that it was trained to be cut to. Raises EncoderMismatch when
+        its vectors are not so long.
+        """
+        if dims == self.dim:
+            return self
+        if not 0 < dims < self.spec.dim:
+            raise EncoderMismatch(
+                "vectors cannot be cut to this length",
+                expected=f"1 to {self.spec.dim} dimensions",
+                found=str(dims),
+                hint="Choose fewer --dims.",
+            )
+        shorter = copy(self)
+        shorter.dim = dims
+        shorter.fingerprint = cut_fingerprint(self.fingerprint, dims)
+        return shorter
 
     def query_tokens(self, text: str) -> list[int]:
         """Token ids of a query as the graph reads them, special tokens included."""
