@@ -14,6 +14,7 @@ one repeated where there are fewer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Protocol
 
@@ -25,7 +26,7 @@ from catalog.encoder_spec import EncoderSpec
 from catalog.errors import BundleError, EncoderMismatch
 from catalog.model import Product
 from export.calls import calls, chunks, side_by_side
-from export.dims import shortened
+from export.dims import cut_fingerprint, shortened
 from export.files import (
     KIND,
     PROBE_FILE,
