@@ -13,9 +13,13 @@ A layout file reads:
     description = ["bullets", "text"]    # parts, joined by line ends
     price = "price"                      # as are stock and popularity
     attributes = "features"              # an object, or a text `name: value | name: value`
+    values = "values"                    # an object of typed values: texts, numbers, true, lists
 
     [attributes]                         # single columns that become attributes
     color = "colour | color"
+
+    [columns]                            # typed: see catalog.typed
+    rating = { type = "number", from = "stars" }
 
     [separators]
     category = " > "
@@ -39,12 +43,13 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import CatalogError
+from catalog.typed import TypedColumn, parse_typed
 
 Alternatives = tuple[str, ...]
 
-_SINGLE = ("id", "title", "brand", "price", "stock", "popularity", "attributes")
+_SINGLE = ("id", "title", "brand", "price", "stock", "popularity", "attributes", "values")
 _PARTS = ("category", "description")
-_TABLES = ("fields", "attributes", "separators", "values", "keep")
+_TABLES = ("fields", "attributes", "columns", "separators", "values", "keep")
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,8 @@ class Layout:
     stock: Alternatives = ()
     popularity: Alternatives = ()
     packed: Alternatives = ()
+    open_values: Alternatives = ()
+    typed: Mapping[str, TypedColumn] = field(default_factory=dict)
     attributes: Mapping[str, Alternatives] = field(default_factory=dict)
     category_separator: str = " > "
     pair_separator: str = "|"
@@ -82,6 +89,8 @@ class Layout:
     def _groups(self) -> Iterator[Alternatives]:
         yield from (self.id, self.title, self.brand, self.price, self.stock)
         yield from (self.popularity, self.packed, *self.category, *self.description)
+        yield self.open_values
+        yield from (column.source for column in self.typed.values())
         yield from self.attributes.values()
         yield tuple(self.keep)
 
@@ -140,6 +149,8 @@ def parse_layout(source: str, name: str) -> Layout:
     return Layout(
         name=name,
         packed=single.pop("attributes", ()),
+        open_values=single.pop("values", ()),
+        typed=parse_typed(body.get("columns", {}), name),
         **single,  # type: ignore[arg-type]
         **{key: _parts(fields[key], name) for key in _PARTS if key in fields},  # type: ignore[arg-type]
         attributes={

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 
 class Grade(IntEnum):
@@ -26,7 +27,8 @@ class Product:
 
     `category` is a path from the top level down; `attributes` are named texts (colour, size …);
     `price` is in the shop's currency, `stock` in units, `popularity` any non-negative number that
-    grows with demand. `None` means that the shop did not say.
+    grows with demand. `None` means that the shop did not say. `values` are those of the shop's own
+    typed columns (`catalog.typed`): a text, number, truth value, ISO date, or a list of one kind.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Product:
     price: float | None = None
     stock: int | None = None
     popularity: float | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from catalog.issues import Issues, Reporter
 from catalog.layout import Alternatives, Layout, load_layout
 from catalog.model import Product
 from catalog.records import Columns, Record, read_records
+from catalog.typed import open_values, typed_value
 from catalog.values import FieldError, number, path, text, whole
 
 T = TypeVar("T")
@@ -68,6 +69,7 @@ def product_record(product: Product) -> dict[str, Any]:
         "price": product.price,
         "stock": product.stock,
         "popularity": product.popularity,
+        "values": dict(product.values),
     }
     return {key: value for key, value in record.items() if value not in ("", [], {}, None)}
 
@@ -109,6 +111,7 @@ def _product(record: Record, line: int, layout: Layout, report: Reporter) -> Pro
         )
         description = "\n".join(filter(None, (_text(record, part) for part in layout.description)))
         attributes = _attributes(record, layout)
+        values = dict(open_values(_first(record, layout.open_values)))
     except FieldError as error:
         report.skip("broken line", line, str(error))
         return None
@@ -128,7 +131,26 @@ def _product(record: Record, line: int, layout: Layout, report: Reporter) -> Pro
         price=_figure(number, record, layout.price, "price", line, report),
         stock=_figure(whole, record, layout.stock, "stock", line, report),
         popularity=_figure(number, record, layout.popularity, "popularity", line, report),
+        values=values | _typed(record, attributes, layout, line, report),
     )
+
+
+def _typed(
+    record: Record, attributes: Mapping[str, str], layout: Layout, line: int, report: Reporter
+) -> dict[str, Any]:
+    found = {}
+    for name, column in layout.typed.items():
+        raw = _first(record, column.source)
+        if column.attribute is not None:
+            raw = attributes.get(column.attribute)
+        try:
+            value = typed_value(raw, column)
+        except FieldError as error:
+            report.flaw(f"bad {name}", line, f"{name}: {error}; left out")
+            continue
+        if value is not None:
+            found[name] = value
+    return found
 
 
 def _first(record: Record, columns: Alternatives) -> Any:
@@ -195,3 +217,15 @@ def _pairs(packed: Any, layout: Layout) -> Iterator[tuple[str, str]]:
         name, value = text(name), text(value)
         if name and value:
             yield name, value
+
+
+def parse_product(record: Mapping[str, Any], where: str = "product") -> Product:
+    """One product from a JSON object of layout `gradus`.
+
+    Raises CatalogError, with `where`, at anything that `read_products` would skip or leave out.
+    """
+    report = Reporter(Path(where), CatalogError, Issues(), strict=True)
+    product = _product(dict(record), 1, load_layout("gradus"), report)
+    if product is None:  # a strict reporter raises before
+        raise CatalogError("this is no product", where=where)
+    return product

@@ -17,6 +17,7 @@ from catalog.artefact import writing
 from catalog.atomic import clear_abandoned
 from catalog.errors import CatalogError
 from catalog.model import Product
+from catalog.typed import Kind
 from export.bundle import Encoder, Precision, copy_serving_files
 from index.build_parts import EMBEDDED_FILE, WHOLE_DIR, finish, write_parts
 from index.bundle import ENCODER_DIR, LEXICAL_DIR, IndexBundle
@@ -40,6 +41,7 @@ class BuildSettings:
     """`candidates` is c, the depth of each arm for the life of the index.
 
     `dims` cuts vectors to their first components, 0 keeps all; `shards` cuts the catalogue.
+    `columns` are the typed columns that layouts declare, besides those of every product.
     """
 
     candidates: int = 200
@@ -48,6 +50,7 @@ class BuildSettings:
     target: Target = field(default_factory=Target)
     dims: int = 0
     shards: int = 1
+    columns: Mapping[str, Kind] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

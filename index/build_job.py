@@ -11,9 +11,11 @@ from typing import Any, TypeVar, get_args
 from catalog.artefact import hash_file
 from catalog.atomic import MANIFEST
 from catalog.errors import BundleError, CatalogError, JudgmentError
+from catalog.layout import load_layout
 from catalog.measures import qrels_of
 from catalog.model import Product
 from catalog.readers import Issues, read_judgments, read_products
+from catalog.typed import declared_kinds
 from export.bundle import Encoder, EncoderBundle, Precision
 from index.build import (
     BuildSettings,
@@ -121,6 +123,7 @@ class BuildJob:
             target=target,
             dims=self.dims and _within("--dims", self.dims, 1, 1 << 16),
             shards=_within("--shards", self.shards, 1, 1000),
+            columns=declared_kinds(load_layout(layout).typed for layout in self.layouts),
         )
 
     def _notes(self, encoder: EncoderBundle) -> list[str]:

@@ -14,10 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.artefact import write_manifest
+from catalog.typed import Kind
 from index.bundle import ENCODER_DIR, LEXICAL_DIR
 from index.calibration import Calibration
 from index.dense import DenseSettings
 from index.dense_build import Target, arrange, measured, stored_quality
+from index.filtering.columns_build import columns_of
+from index.filtering.columns_file import load_columns, save_columns
 from index.lexical import LexicalIndex
 from index.progress import progress
 from index.shards import Arms, cut, shard_directories, shard_rows
@@ -43,6 +46,8 @@ class PartSettings(Protocol):
     def target(self) -> Target: ...  # noqa: D102
     @property
     def shards(self) -> int: ...  # noqa: D102
+    @property
+    def columns(self) -> Mapping[str, Kind]: ...  # noqa: D102
 
 
 def write_parts(
@@ -60,12 +65,14 @@ def write_parts(
     directories = shard_directories(directory, settings.shards)
     rows = [np.arange(len(store))] if whole == directory else shard_rows(store, settings.shards)
     lexical = LexicalIndex.load(whole / LEXICAL_DIR)
+    columns = columns_of(store.products(), settings.columns)
     parts: list[Arms] = []
     found: list[dict[str, Any]] = []
     with progress("arranging", len(store), "products") as advance:
         for part, own in zip(directories, rows, strict=True):
             if whole != directory:
                 cut(store, lexical, own, part)
+            save_columns(columns.restricted(own), part)
             table = store_as(vectors[own], settings.dense.vectors)
             table.save(part)
             table = VectorTable.load(part, settings.dense.vectors)
@@ -75,7 +82,8 @@ def write_parts(
             dense.save(part)
             stored = stored_quality(vectors[own], table, probes)
             found.append({**asdict(quality), "stored": asdict(stored)})
-            parts.append(Arms(FileStore.load(part), LexicalIndex.load(part / LEXICAL_DIR), dense))
+            lexical_part = LexicalIndex.load(part / LEXICAL_DIR)
+            parts.append(Arms(FileStore.load(part), lexical_part, dense, load_columns(part)))
     (whole / EMBEDDED_FILE).unlink()
     if whole == directory:
         return parts[0], found[0]

@@ -11,6 +11,7 @@ from export.bundle import Encoder, EncoderBundle, Provider
 from export.dims import cut_fingerprint
 from index.calibration import Calibration, default_calibration
 from index.dense import DenseArm
+from index.filtering.columns import Columns
 from index.lexical import LexicalArm
 from index.shards import LEXICAL_DIR, Arms, shard_directories
 from index.store import ProductStore
@@ -35,6 +36,7 @@ class IndexBundle:
     store: ProductStore
     lexical: LexicalArm
     dense: DenseArm
+    columns: Columns
     calibration: Calibration
     candidates: int
     alive: Subset | None = None
@@ -72,7 +74,7 @@ class IndexBundle:
             raise BundleError(
                 "the parts of the index disagree on the number of products",
                 where=directory,
-                found="store {}, lexical {}, vectors {}".format(*arms.sizes),
+                found="store {}, lexical {}, vectors {}, columns {}".format(*arms.sizes),
                 hint="Build the index again.",
             )
         return cls(
@@ -81,6 +83,7 @@ class IndexBundle:
             arms.store,
             arms.lexical,
             arms.dense,
+            arms.columns,
             Calibration.load(directory),
             int(manifest.config.get("candidates", 200)),
         )
@@ -90,7 +93,7 @@ class IndexBundle:
         """A bundle still being built: no manifest on disk yet, the shipped calibration."""
         manifest = Manifest(KIND, SCHEMA, "", {}, parents={"encoder": encoder})
         shipped = default_calibration()
-        parts = arms.store, arms.lexical, arms.dense
+        parts = arms.store, arms.lexical, arms.dense, arms.columns
         return cls(directory, manifest, *parts, shipped, candidates)
 
     def open_encoder(

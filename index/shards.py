@@ -1,10 +1,10 @@
 """Shards: one catalogue cut by a hash of the product id, each part an index of its own.
 
-VERSION/shards/1-of-3/   store, postings, vectors, calibration, manifest: may be served alone
+VERSION/shards/1-of-3/   store, postings, vectors, columns, calibration, manifest
 
-The cut comes after the words are counted: every shard keeps the statistics of the whole catalogue,
-so it scores each of its pairs as the uncut index does. Opened together they are one index, and with
-`exact=true` they answer as the uncut one.
+A shard may be served alone. The cut comes after the words are counted: every shard keeps the
+statistics of the whole catalogue, so it scores each of its pairs as the uncut index does. Opened
+together they are one index, and with `exact=true` they answer as the uncut one.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 from catalog.errors import CatalogError
 from index.dense import DenseArm, DenseIndex
+from index.filtering.columns import Columns
+from index.filtering.columns_build import joined_columns
+from index.filtering.columns_file import load_columns
 from index.joined import JoinedDense, JoinedLexical, JoinedStore
 from index.lexical import LexicalArm, LexicalIndex
 from index.store import FileStore, ProductStore, StoreWriter
@@ -30,11 +33,12 @@ SHARDS_DIR = "shards"
 
 @dataclass(frozen=True)
 class Arms:
-    """Store and both arms of one directory, or of several as one."""
+    """Store, both arms and typed columns of one directory, or of several as one."""
 
     store: ProductStore
     lexical: LexicalArm
     dense: DenseArm
+    columns: Columns
 
     @classmethod
     def load(cls, directory: Path) -> Arms:
@@ -43,6 +47,7 @@ class Arms:
             FileStore.load(directory),
             LexicalIndex.load(directory / LEXICAL_DIR),
             DenseIndex.load(directory),
+            load_columns(directory),
         )
 
     @classmethod
@@ -54,12 +59,14 @@ class Arms:
             JoinedStore([part.store for part in parts]),
             JoinedLexical([part.lexical for part in parts]),
             JoinedDense([part.dense for part in parts]),
+            joined_columns([part.columns for part in parts]),
         )
 
     @property
-    def sizes(self) -> tuple[int, int, int]:
-        """Products of the store, of the postings and of the vectors: three equal numbers."""
-        return len(self.store), self.lexical.products, self.dense.products
+    def sizes(self) -> tuple[int, int, int, int]:
+        """Products of store, postings, vectors and columns: equal numbers."""
+        arms = self.lexical.products, self.dense.products
+        return len(self.store), *arms, self.columns.products
 
 
 def shard_of(product_id: str, shards: int) -> int:

@@ -39,6 +39,7 @@ def test_own_layout_reads_what_it_writes(tmp_path):
         price=4.5,
         stock=0,
         popularity=0.0,
+        values={"rating": 4.5, "organic": True, "added": "2026-01-31", "tags": ["a", "b"]},
     )
     path = tmp_path / "p.jsonl"
     assert write_products(path, [full, Product("2", "Cup")]) == 2
@@ -105,6 +106,7 @@ def test_published_wands_table(tmp_path):
         attributes={"class": "Beds", "overallwidth": "64.7", "color": "white, grey"},
         description='so "good"',
         popularity=15.0,
+        values={"rating": 4.5},
     )
     assert products[1] == Product("1", "plain")
     assert issues.kept == 2
