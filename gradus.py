@@ -22,7 +22,7 @@ VERBS = {
     "ablate": ("training.ablation.cli", "app", "What each part of the training method is worth."),
     "export": ("export.cli", "app", "Encoder checkpoint in, ONNX encoder bundle out."),
     "index": ("index.cli", "index_app", "Build, publish, list and verify search indexes."),
-    "evaluate": ("index.cli", "evaluate_app", "Measure an index against judgments."),
+    "evaluate": ("index.evaluating.cli", "evaluate_app", "Measure an index against judgments."),
     "search": ("index.cli", "search_app", "Ask an index one query on the command line."),
     "serve": ("service.cli", "app", "Answer searches over HTTP."),
 }

@@ -100,17 +100,8 @@ def bootstrap_mean(values: ArrayLike, seed: int = 0, resamples: int = RESAMPLES)
     found = found[~np.isnan(found)]
     if not found.size:
         return Interval(float("nan"), float("nan"), float("nan"), 0)
-    rng = np.random.default_rng(seed)
-    rows = max(1, _DRAWS_AT_ONCE // found.size)
-    means = np.concatenate(
-        [
-            found[rng.integers(found.size, size=(min(rows, resamples - done), found.size))].mean(1)
-            for done in range(0, resamples, rows)
-        ]
-    )
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(means, (tail, 1 - tail))
-    return Interval(float(found.mean()), float(low), float(high), int(found.size))
+    (means,) = _resampled_means(found[None], seed, resamples)
+    return _interval(float(found.mean()), means, found.size)
 
 
 def paired_bootstrap(
@@ -128,6 +119,48 @@ def paired_bootstrap(
     if first.shape != second.shape:
         raise ValueError(f"paired values differ in shape: {first.shape} and {second.shape}")
     return bootstrap_mean(first - second, seed, resamples)
+
+
+def relative_change(
+    ours: ArrayLike, theirs: ArrayLike, seed: int = 0, resamples: int = RESAMPLES
+) -> Interval:
+    """mean(ours) / mean(theirs) - 1 over the same queries, with its bootstrap interval.
+
+    Both are (n,); a query that is NaN in either is left out, and drawn for both or for neither.
+    All NaN where the mean of `theirs` is 0, or is in a resample.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    """
+    first, second = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
+    if first.shape != second.shape:
+        raise ValueError(f"paired values differ in shape: {first.shape} and {second.shape}")
+    both = np.stack([first, second])
+    both = both[:, ~np.isnan(both).any(axis=0)]
+    base = float(both[1].mean()) if both.shape[1] else 0.0
+    means = _resampled_means(both, seed, resamples) if base else np.zeros((2, 1))
+    if not means[1].all():
+        return Interval(float("nan"), float("nan"), float("nan"), both.shape[1])
+    return _interval(float(both[0].mean()) / base - 1.0, means[0] / means[1] - 1.0, both.shape[1])
+
+
+def _resampled_means(values: Floats, seed: int, resamples: int) -> Floats:
+    """Means of the rows of `values` (rows, n), n > 0, over the same draws: (rows, resamples)."""
+    count = values.shape[1]
+    rng = np.random.default_rng(seed)
+    at_once = max(1, _DRAWS_AT_ONCE // count)
+    draws = (
+        rng.integers(count, size=(min(at_once, resamples - done), count))
+        for done in range(0, resamples, at_once)
+    )
+    return np.concatenate([values[:, draw].mean(axis=2) for draw in draws], axis=1)
+
+
+def _interval(mean: float, resampled: Floats, count: int) -> Interval:
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(resampled, (tail, 1 - tail))
+    return Interval(mean, float(low), float(high), count)
 
 
 def _measures(ks: Sequence[int]) -> dict[Any, str]:

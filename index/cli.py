@@ -1,14 +1,11 @@
-"""The verbs of this room: `gradus index build|publish|list|verify`, `evaluate` and `search`."""
+"""The verbs `gradus index build|publish|list|verify` and `gradus search`."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from catalog.errors import GradusError
 
 index_app = typer.Typer(
     add_completion=False,
@@ -16,7 +13,6 @@ index_app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Build, publish, list and verify search indexes.",
 )
-evaluate_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 search_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 Root = Annotated[Path, typer.Option("--index", help="Directory that `index build --out` wrote.")]
@@ -124,31 +120,6 @@ def verify(index: Anything) -> None:
     )
 
 
-@evaluate_app.command()
-def evaluate(
-    index: Anything,
-    qrels: Annotated[
-        Path, typer.Option(help="Judgments: TSV of query, product_id, esci|grade|label.")
-    ],
-    out: Annotated[Path | None, typer.Option(help="Also write the figures as JSON here.")] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at the first broken line instead of skipping it.")
-    ] = False,
-) -> None:
-    """Measure an index against judgments: retrieval by mode, tiers, calibration, margins."""
-    from index.evaluate import evaluate_index
-    from index.report import evaluation_table
-
-    if out is not None:
-        _check_file(out)
-    report, notes = evaluate_index(index, qrels, strict=strict)
-    if out is not None:
-        out.write_text(json.dumps(report, indent=2) + "\n")
-    for note in notes:
-        typer.echo(note, err=True)
-    typer.echo(evaluation_table(report))
-
-
 @search_app.command()
 def search(
     query: Annotated[str, typer.Argument(help="What the shopper types.")],
@@ -179,10 +150,3 @@ def search(
     ).validated()
     result = Engine.open(index).search(request)
     typer.echo(answer_json(result) if as_json else answer_table(result))
-
-
-def _check_file(path: Path) -> None:
-    """Refuse a target that cannot be written before minutes of measuring, not after."""
-    if path.is_dir():
-        raise GradusError("this is a directory", where=path, expected="the path of a file to write")
-    path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,29 +1,50 @@
 """Measuring an index against judgments: retrieval over the whole catalogue, and judged pairs.
 
-The same `Engine` that serves answers, with nothing cut: no tier, no cache, depth 200.
+The same `Engine` that serves answers, with nothing cut: no tier, no cache, depth 200. What the
+report holds is told in docs/evaluation.md.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from catalog.measures import bootstrap_mean, evaluate_run, paired_bootstrap, qrels_of
+from catalog.errors import JudgmentError
+from catalog.measures import qrels_of
 from catalog.readers import Issues, read_judgments
 from catalog.split import query_hash
-from index.calibration import MODES, Mode
+from index.calibrate import known_judgments
 from index.engine import Engine
+from index.evaluating.asking import DEPTH, Qrels, ask
+from index.evaluating.compare import check_same_products, compare
+from index.evaluating.figures import Figures, figures_of
+from index.evaluating.misspelt import misspell, misspelt_report
+from index.evaluating.overlap import overlaps_of
+from index.evaluating.populations import charts, population_reports
+from index.evaluating.slice_report import product_slice_report, slice_report
+from index.evaluating.slices import memberships, query_slices
+from index.evaluating.summary import differences, means
+from index.evaluating.table_file import read_figures
+from index.evaluating.wishes import Wishes
+from index.evaluating.worst import worst_queries
 from index.judged_pairs import judged_pairs, pair_report, population_report
 from index.nonsense import nonsense_queries
 from index.progress import progress
 from index.request import SearchRequest
 
-Qrels = Mapping[str, Mapping[str, int]]
-
-DEPTH = 200
+SCHEMA = 2
 NONSENSE = 100
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The report as JSON values, in which NaN is None, and the figures query by query."""
+
+    report: dict[str, Any]
+    figures: Figures
 
 
 def evaluate(
@@ -31,22 +52,30 @@ def evaluate(
     qrels: Qrels,
     *,
     train_queries: frozenset[str] = frozenset(),
+    wishes: Wishes | None = None,
     advance: Callable[[int], None] = lambda _done: None,
-) -> dict[str, Any]:
-    """The whole report as JSON values; NaN is None.
+) -> Evaluation:
+    """Measure `engine` by `qrels`. Judgments of products that it does not hold are left out.
 
     Gains 1, ½, 0; a product nobody judged counts 0; a query without an answer counts 0. Intervals
-    are 95 % bootstraps over queries.
+    are 95 % bootstraps over queries, seeded: the same index and judgments give the same report.
+
+    Raises:
+        JudgmentError: no judged product is in the index.
+
     """
-    runs: dict[Mode, dict[str, list[str]]] = {mode: {} for mode in MODES}
-    for query in qrels:
-        for mode in MODES:
-            runs[mode][query] = [hit[0] for hit in engine.retrieve(query, mode, DEPTH)]
-        advance(1)
-    values = {mode: evaluate_run(qrels, run) for mode, run in runs.items()}
-    report: dict[str, Any] = {
+    wishes = wishes or Wishes()
+    qrels = known_judgments(qrels, engine.bundle.store)
+    if not qrels:
+        raise JudgmentError("no judged product is in this index")
+    answers = ask(engine, qrels, advance=advance)
+    overlaps = overlaps_of(engine, qrels)
+    slices = query_slices(engine, qrels, overlaps, wishes.demand)
+    figures = figures_of(qrels, answers, memberships(slices, len(qrels)))
+    report = {
+        "schema": SCHEMA,
         "queries": len(qrels),
-        "judged_pairs": sum(len(grades) for grades in qrels.values()),
+        "judged_pairs": sum(figures.judged),
         "products": len(engine.bundle.store),
         "depth": DEPTH,
         "index": engine.bundle.version,
@@ -55,43 +84,78 @@ def evaluate(
         "alpha": engine.calibration.alpha,
         "overlap": _overlap(engine, qrels, train_queries),
         "nonsense": _nonsense(engine),
-        "modes": {
-            mode: {name: bootstrap_mean(found).record() for name, found in of_mode.items()}
-            for mode, of_mode in values.items()
-        },
-        "difference_to_lexical": {
-            mode: {
-                name: paired_bootstrap(found, values["lexical"][name]).record()
-                for name, found in values[mode].items()
-            }
-            for mode in MODES
-            if mode != "lexical"
-        },
+        "modes": means(figures),
+        "difference_to_lexical": differences(figures),
+        "slices": [
+            *slice_report(figures, slices),
+            *product_slice_report(qrels, answers, overlaps),
+        ],
+        "populations": population_reports(answers),
+        "charts": charts(answers["hybrid"], -engine.calibration.alpha),
+        "worst": worst_queries(engine, qrels, figures, wishes.worst),
+        **_of_pairs(engine, qrels),
     }
-    judged = judged_pairs(engine, qrels)
-    of_pairs = pair_report(judged) if len(judged.grade) else {}
-    if of_pairs:
-        of_pairs["calibration"]["with_unjudged"] = population_report(engine, qrels)
-    return {name: _without_nan(part) for name, part in (report | of_pairs).items()}
+    if wishes.misspell is not None:
+        slipped = misspell(qrels, wishes.misspell)
+        report["misspelt"] = misspelt_report(engine, qrels, figures, slipped, advance)
+    return Evaluation({name: _without_nan(part) for name, part in report.items()}, figures)
 
 
 def evaluate_index(
-    index: Path, qrels: Path, *, strict: bool = False
-) -> tuple[dict[str, Any], list[str]]:
-    """Evaluate the index at `index` on a judgment file: the report, and notes on that file.
+    index: Path,
+    qrels: Path,
+    *,
+    strict: bool = False,
+    wishes: Wishes | None = None,
+    other: Path | None = None,
+) -> tuple[Evaluation, list[str]]:
+    """Evaluate the index at `index` on a judgment file: the evaluation, and notes on that file.
 
     Judgments of products that the index does not hold are left out and counted in the notes.
+    `other` is an index of the same products, or a file of per-query figures, to compare with.
 
-    Raises JudgmentError, BundleError, or GradusError when ir_measures is not installed.
+    Raises JudgmentError, BundleError, or GradusError when `other` cannot be compared with or
+    ir_measures is not installed.
     """
+    wishes = wishes or Wishes()
     engine = Engine.open(index)
+    other_engine = Engine.open(other) if other is not None and other.is_dir() else None
+    if other_engine is not None:
+        check_same_products(engine.bundle, other_engine.bundle)
+    theirs = read_figures(other) if other is not None and other_engine is None else None
     issues = Issues()
     known = frozenset(engine.bundle.store.ids)
     judged = qrels_of(read_judgments(qrels, known_products=known, strict=strict, issues=issues))
     notes = [f"judgments: {issues.summary()}"] if issues.total else []
     trained: frozenset[str] = getattr(engine.encoder, "train_queries", frozenset())
-    with progress("evaluating", len(judged), "queries") as advance:
-        return evaluate(engine, judged, train_queries=trained, advance=advance), notes
+    rounds = 1 + (wishes.misspell is not None) + (other_engine is not None)
+    with progress("evaluating", rounds * len(judged), "queries") as advance:
+        found = evaluate(engine, judged, train_queries=trained, wishes=wishes, advance=advance)
+        if other_engine is not None:
+            theirs = figures_of(judged, ask(other_engine, judged, advance=advance))
+    if theirs is not None and other is not None:
+        second = str(other) if other_engine is None else _name(other_engine, other)
+        comparison = compare(found.figures, theirs, _name(engine, index), second)
+        found.report["comparison"] = _without_nan(comparison)
+    return found, notes
+
+
+def compare_files(first: Path, second: Path) -> dict[str, Any]:
+    """Compare two files of per-query figures. Raises GradusError."""
+    found: dict[str, Any] = _without_nan(
+        compare(read_figures(first), read_figures(second), str(first), str(second))
+    )
+    return found
+
+
+def _name(engine: Engine, path: Path) -> str:
+    return f"{path} ({engine.bundle.version})"
+
+
+def _of_pairs(engine: Engine, qrels: Qrels) -> dict[str, Any]:
+    found = pair_report(judged_pairs(engine, qrels))
+    found["calibration"]["with_unjudged"] = population_report(engine, qrels)
+    return found
 
 
 def _nonsense(engine: Engine) -> dict[str, float | int]:

@@ -204,7 +204,7 @@ def test_calibration_survives_saving(fitted, tmp_path):
 
 def test_fitted_tiers_follow_the_judgments(fitted, qrels, make_encoder):
     engine = Engine.open(fitted, encoder=make_encoder())
-    report = evaluate(engine, qrels)
+    report = evaluate(engine, qrels).report
     assert report["tiers"]["accuracy"] > report["tiers"]["majority"]
     assert report["calibration"]["with_unjudged"]["random_kept"] < 0.2
     assert report["calibration"]["with_unjudged"]["brier_skill"] > 0.3

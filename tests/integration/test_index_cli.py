@@ -12,7 +12,8 @@ from catalog.errors import BundleError, CatalogError, JudgmentError, MissingFile
 from catalog.model import Grade, Judgment
 from catalog.readers import write_judgments, write_products
 from index.bundle import IndexBundle
-from index.cli import evaluate_app, index_app, search_app
+from index.cli import index_app, search_app
+from index.evaluating.cli import evaluate_app
 from index.versions import live
 
 run = CliRunner().invoke

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from catalog.errors import GradusError
-from catalog.measures import bootstrap_mean, evaluate_run, paired_bootstrap, qrels_of
+from catalog.measures import (
+    bootstrap_mean,
+    evaluate_run,
+    paired_bootstrap,
+    qrels_of,
+    relative_change,
+)
 from catalog.model import Grade, Judgment
 
 
@@ -118,3 +124,21 @@ def test_a_constant_gain_is_certain_though_the_values_scatter():
 
 def test_pairs_with_an_undefined_value_are_left_out():
     assert paired_bootstrap([1.0, np.nan, 0.5], [0.5, 0.5, np.nan]).count == 1
+
+
+def test_a_relative_change_is_that_of_the_means():
+    found = relative_change([0.9, 0.0, np.nan], [1.0, 0.5, 0.4])
+    assert found.mean == pytest.approx(0.9 / 1.5 - 1)
+    assert found.count == 2
+    # Every query lost a tenth: no resample says otherwise.
+    exact = relative_change([0.9, 0.45, 0.18], [1.0, 0.5, 0.2])
+    assert (exact.low, exact.mean, exact.high) == pytest.approx((-0.1, -0.1, -0.1))
+
+
+def test_nothing_relates_to_nothing():
+    assert math.isnan(relative_change([0.1], [0.0]).mean)
+    assert math.isnan(relative_change([], []).mean)
+    # Some resample has the second query alone, whose base is 0.
+    assert math.isnan(relative_change([1.0, 0.0], [1.0, 0.0]).low)
+    with pytest.raises(ValueError, match="shape"):
+        relative_change([1, 2], [1])

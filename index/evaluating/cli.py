@@ -1,0 +1,125 @@
+"""The verb `gradus evaluate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from catalog.errors import GradusError
+
+evaluate_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+_SIDES = (
+    "--index X --compare Y, where Y is an index or a file of --per-query; or two such files, "
+    "--compare A --compare B"
+)
+
+
+@evaluate_app.command()
+def evaluate(
+    index: Annotated[
+        Path | None, typer.Option(help="An index root (its live version), or one version in it.")
+    ] = None,
+    qrels: Annotated[
+        Path | None, typer.Option(help="Judgments: TSV of query, product_id, esci|grade|label.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the report as JSON here.")] = None,
+    per_query: Annotated[
+        Path | None,
+        typer.Option(help="Write the figures of each query and mode here: .tsv or .json."),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the report as a page here, for any browser.")
+    ] = None,
+    compare: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Compare with this index, or file of --per-query, query by query. Given twice, "
+            "without --index: compare two such files."
+        ),
+    ] = None,
+    worst: Annotated[
+        int | None,
+        typer.Option(
+            help="Print so many of the worst queries with their hits. The JSON report and the page "
+            "have ten unless told otherwise."
+        ),
+    ] = None,
+    misspell: Annotated[
+        int | None,
+        typer.Option(metavar="SEED", help="Ask again with one letter wrong in every query."),
+    ] = None,
+    queries: Annotated[
+        Path | None,
+        typer.Option(help="Query file with frequency, kind or both: slices by demand and kind."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first broken line instead of skipping it.")
+    ] = False,
+) -> None:
+    """Measure an index against judgments: retrieval by mode, slices, tiers, calibration.
+
+    Every figure with its interval, and beside that of lexical search, query by query.
+    """
+    others = compare or []
+    for target in (out, per_query, html):
+        if target is not None:
+            _check_target(target)
+    if index is None:
+        _compare_files(others, out, given=[qrels, per_query, html, worst, misspell, queries])
+        return
+    if qrels is None:
+        raise GradusError("--qrels is missing", expected="a judgment file to measure by")
+    if len(others) > 1:
+        raise GradusError("--compare is given twice", expected=_SIDES)
+    from index.evaluate import evaluate_index
+    from index.evaluating.table_file import write_figures
+    from index.evaluating.text import evaluation_table
+    from index.evaluating.wishes import wishes_of
+
+    wishes, about_queries = wishes_of(worst, misspell, queries)
+    other = others[0] if others else None
+    found, notes = evaluate_index(index, qrels, strict=strict, wishes=wishes, other=other)
+    _write_json(out, found.report)
+    if per_query is not None:
+        write_figures(per_query, found.figures)
+    if html is not None:
+        from catalog.pages.whole import write_page
+        from index.evaluating.page import evaluation_page
+
+        write_page(html, evaluation_page(found.report))
+    for note in (*about_queries, *notes):
+        typer.echo(note, err=True)
+    typer.echo(evaluation_table(found.report, worst=bool(worst)))
+
+
+def _compare_files(others: list[Path], out: Path | None, given: list[Any]) -> None:
+    if len(others) != 2 or any(other.is_dir() for other in others):
+        raise GradusError("there is nothing to evaluate", expected=f"--index, or {_SIDES}")
+    if any(value is not None for value in given):
+        raise GradusError(
+            "two files of per-query figures are compared as they are",
+            expected="--compare A --compare B, and --out if wanted",
+            hint="Add --index to measure an index.",
+        )
+    from index.evaluate import compare_files
+    from index.evaluating.text import comparison_table
+
+    comparison = compare_files(*others)
+    _write_json(out, comparison)
+    typer.echo(comparison_table(comparison))
+
+
+def _write_json(path: Path | None, values: dict[str, Any]) -> None:
+    if path is not None:
+        path.write_text(json.dumps(values, indent=2) + "\n")
+
+
+def _check_target(path: Path) -> None:
+    """Refuse a target that cannot be written before minutes of measuring, not after."""
+    if path.is_dir():
+        raise GradusError("this is a directory", where=path, expected="the path of a file to write")
+    path.parent.mkdir(parents=True, exist_ok=True)

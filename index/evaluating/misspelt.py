@@ -1,0 +1,69 @@
+"""The same judgments asked with one letter wrong in every query, beside the clean figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.measures import bootstrap_mean, relative_change
+from catalog.slips import with_a_slip
+from index.calibration import MODES
+from index.engine import Engine
+from index.evaluating.asking import Qrels, ask
+from index.evaluating.figures import FIGURES, Figures, figures_of
+from index.evaluating.summary import difference
+
+_EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Misspelling:
+    """What is typed instead of each query; None where a query has no word that can go wrong."""
+
+    seed: int
+    slipped: tuple[str | None, ...]
+
+
+def misspell(qrels: Qrels, seed: int) -> Misspelling:
+    """One seeded slip in every query; see `catalog.slips`."""
+    return Misspelling(seed, tuple(with_a_slip(query, seed) for query in qrels))
+
+
+def misspelt_report(
+    engine: Engine,
+    qrels: Qrels,
+    clean: Figures,
+    misspelling: Misspelling,
+    advance: Callable[[int], None] = lambda _done: None,
+) -> dict[str, Any]:
+    """Every figure clean and misspelt, and the relative change of its mean, over all queries.
+
+    A query without a slip is asked as it is and counted in `unchanged`.
+    """
+    asked = list(zip(qrels, misspelling.slipped, strict=True))
+    texts = [query if slipped is None else slipped for query, slipped in asked]
+    wrong = figures_of(qrels, ask(engine, qrels, texts, advance))
+    changed = [(query, slipped) for query, slipped in asked if slipped is not None]
+    return {
+        "seed": misspelling.seed,
+        "queries": len(asked),
+        "unchanged": len(asked) - len(changed),
+        "examples": [list(pair) for pair in changed[:_EXAMPLES]],
+        "modes": {
+            mode: {
+                name: {
+                    "clean": bootstrap_mean(clean.values[mode][name]).record(),
+                    "misspelt": bootstrap_mean(wrong.values[mode][name]).record(),
+                    "difference": difference(
+                        name, wrong.values[mode][name], clean.values[mode][name]
+                    ),
+                    "relative": relative_change(
+                        wrong.values[mode][name], clean.values[mode][name]
+                    ).record(),
+                }
+                for name in FIGURES
+            }
+            for mode in MODES
+        },
+    }
