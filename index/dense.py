@@ -100,6 +100,10 @@ class DenseArm(ABC):
         """Cosine of the query vector with each of `rows`, (len(rows),) float64 in [-1, 1]."""
 
     @abstractmethod
+    def take(self, rows: Rows) -> Vectors:
+        """The vectors of `rows` as they are stored, (len(rows), dim) float32."""
+
+    @abstractmethod
     def looks_at_all(self, count: int, among: Subset | None = None, *, exact: bool = False) -> bool:
         """Whether `top` with these arguments scores every row (of `among`), without a proposer."""
 
@@ -147,7 +151,11 @@ class DenseIndex(DenseArm):
 
     def score(self, query: NDArray[np.float32], rows: Rows) -> Scores:
         """Cosine of the query vector with each of `rows`, (len(rows),) float64 in [-1, 1]."""
-        return pair_scores(self.vectors.take(rows), query)
+        return pair_scores(self.take(rows), query)
+
+    def take(self, rows: Rows) -> Vectors:
+        """The vectors of `rows` as they are stored, (len(rows), dim) float32."""
+        return self.vectors.take(rows)
 
     def looks_at_all(self, count: int, among: Subset | None = None, *, exact: bool = False) -> bool:
         """Whether `top` with these arguments scores every row (of `among`), without a proposer."""

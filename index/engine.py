@@ -6,6 +6,7 @@ and tier → cut → order → page → fetch.
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,12 @@ class Engine:
             # The files of the encoder stand in the manifest of the index: hashed already.
             encoder = bundle.open_encoder(verify=False, threads=threads)
         return cls(bundle, encoder)
+
+    def over(self, bundle: IndexBundle) -> Engine:
+        """The same engine over another state of its index: live updates, same version."""
+        other = copy(self)
+        other.bundle = bundle
+        return other
 
     @property
     def calibration(self) -> Calibration:

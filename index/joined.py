@@ -14,12 +14,11 @@ from itertools import accumulate, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from index.dense import DenseArm
-from index.lexical import LexicalArm, Posting
+from index.dense import DenseArm, Vectors
+from index.lexical import LexicalArm, Posting, Statistics
 from index.ranking import best, id_ranks
 from index.store import ProductStore
 from index.subset import Subset
-from index.words.analyser import Analyser
 from index.words.terms import QueryTerms
 
 Rows = NDArray[np.int64]
@@ -85,9 +84,9 @@ class JoinedLexical(LexicalArm):
         super().__init__(self._starts[-1])
 
     @property
-    def analyser(self) -> Analyser:
-        """How these indexes read texts."""
-        return self._parts[0].analyser
+    def statistics(self) -> Statistics:
+        """What all parts take from the whole catalogue."""
+        return self._parts[0].statistics
 
     def knows(self, terms: QueryTerms) -> bool:
         """Whether any term of the query is in the vocabulary, which is frozen in the bundle."""
@@ -144,6 +143,13 @@ class JoinedDense(DenseArm):
             own = rows[places] - self._starts[number]
             scores[places] = self._parts[number].score(query, own)
         return scores
+
+    def take(self, rows: Rows) -> Vectors:
+        """The vectors of `rows` as they are stored, (len(rows), dim) float32."""
+        vectors = np.empty((len(rows), self.dim), np.float32)
+        for number, places in of_parts(rows, self._starts):
+            vectors[places] = self._parts[number].take(rows[places] - self._starts[number])
+        return vectors
 
     def looks_at_all(self, count: int, among: Subset | None = None, *, exact: bool = False) -> bool:
         """Whether `top` with these arguments scores every row (of `among`), without a proposer."""

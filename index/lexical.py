@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,8 +93,13 @@ class LexicalArm(ABC):
 
     @property
     @abstractmethod
+    def statistics(self) -> Statistics:
+        """What scores take from the whole catalogue."""
+
+    @property
     def analyser(self) -> Analyser:
         """How this index reads texts."""
+        return self.statistics.analyser
 
     @abstractmethod
     def knows(self, terms: QueryTerms) -> bool:
@@ -196,7 +201,7 @@ class LexicalIndex(LexicalArm):
     ) -> None:
         """`rows[starts[t]:starts[t+1]]` are the products of term t, ascending, no row twice."""
         super().__init__(products)
-        self.statistics = statistics
+        self._statistics = statistics
         self._term = {term: number for number, term in enumerate(vocabulary)}
         self._starts, self._rows, self._saturation = starts.tolist(), rows, saturation
         every = statistics.products
@@ -204,9 +209,9 @@ class LexicalIndex(LexicalArm):
         self._unseen = float(idf(np.zeros(1, np.int64), every)[0])
 
     @property
-    def analyser(self) -> Analyser:
-        """How this index reads texts."""
-        return self.statistics.analyser
+    def statistics(self) -> Statistics:
+        """What scores take from the whole catalogue."""
+        return self._statistics
 
     def knows(self, terms: QueryTerms) -> bool:
         """Whether any term of the query occurs in the catalogue."""
@@ -229,6 +234,13 @@ class LexicalIndex(LexicalArm):
             return None
         span = slice(self._starts[number], self._starts[number + 1])
         return (self._rows[span], self._saturation[span]) if span.start < span.stop else None
+
+    def postings(self) -> Iterator[tuple[str, Posting]]:
+        """Every term with its posting."""
+        for term in self._term:
+            posting = self.posting(term)
+            if posting is not None:
+                yield term, posting
 
     def restricted(self, rows: Rows) -> LexicalIndex:
         """The index of `rows` alone, ascending, numbered from 0; the statistics stay."""

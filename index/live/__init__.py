@@ -1,0 +1,12 @@
+"""Live updates: products added, replaced and deleted while an index serves.
+
+What goes in: updates. What comes out: engines, each over one state of the catalogue, and a journal
+that brings the last state back after a crash. The bundle beneath never changes. New rows stand
+behind its own; replaced and deleted rows are masked; statistics, vocabulary and calibration are
+those of the bundle, so no update moves the score of another product. A rebuild folds all in.
+
+journal.py    the file: a line an update, synced before it is acknowledged
+updates.py    what can be asked for, and what became of it
+overlay.py    the rows added since the build
+updatable.py  one writer, engines for readers
+"""

@@ -1,0 +1,250 @@
+"""An index that takes updates while it serves: one writer, engines for readers.
+
+A reader takes `engine` once and keeps it for its search: it is one state of the catalogue, whole
+and immutable. A writer makes the next state beside it, syncs the journal, and puts the new engine
+in the place of the old; nobody waits for anybody on the way of a search.
+"""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from catalog.errors import GradusError
+from catalog.model import Product
+from catalog.products import parse_product, product_record
+from index.engine import Engine
+from index.live.journal import Entry, Journal
+from index.live.overlay import Addition, Overlay, as_stored
+from index.live.updates import Delete, Patch, Put, Update, UpdateStatus, patched, read_alike
+from index.vectors import Vectors
+
+JOURNALS_DIR = "journals"
+
+
+def journal_path(root: Path, version: str) -> Path:
+    """Where the updates of one version of an index are kept, beside its versions."""
+    return root / JOURNALS_DIR / f"{version}.ndjson"
+
+
+class UpdatableIndex:
+    """Takes updates of one version of an index. `apply` and `refresh` may come from any thread."""
+
+    def __init__(self, engine: Engine, journal: Journal | None = None) -> None:
+        """Over a freshly opened engine; what the journal holds is applied at once.
+
+        Without a journal updates last as long as this object. Raises BundleError when the journal
+        is damaged.
+        """
+        self._base = engine
+        self._journal = journal
+        self._writer = threading.Lock()
+        self._overlay = Overlay.over(engine.bundle)
+        self._engine = engine
+        self.refresh()
+
+    @classmethod
+    def open(cls, engine: Engine, journal: Path) -> UpdatableIndex:
+        """With the journal at a path, which is begun when it is not there.
+
+        Raises BundleError when it is damaged or belongs to another version.
+        """
+        return cls(engine, Journal.open(journal, engine.bundle.version))
+
+    @property
+    def engine(self) -> Engine:
+        """The catalogue as it stands now; take it once a search."""
+        return self._engine
+
+    @property
+    def sequence(self) -> int:
+        """Number of the last update, 0 before the first; counts on over restarts."""
+        return 0 if self._journal is None else self._journal.sequence
+
+    @property
+    def changed(self) -> bool:
+        """Whether another process wrote updates that `refresh` would bring."""
+        return self._journal is not None and self._journal.changed
+
+    def apply(self, updates: Sequence[Update]) -> list[UpdateStatus]:
+        """Apply updates in order, all at once for readers, and say what became of each.
+
+        When this returns they are on disk. An update that cannot be is `invalid` and changes
+        nothing; the others are applied.
+
+        Raises:
+            ServingError: the journal cannot be written; nothing was changed.
+            NotReady: a newer version has taken over; nothing was changed.
+            BundleError: the encoder failed, or the journal is damaged; nothing was changed.
+
+        """
+        with self._writer:
+            if self._journal is None:
+                return self._applied(updates)
+            with self._journal.writing() as others:
+                self._replay(others)
+                return self._applied(updates)
+
+    def refresh(self) -> int:
+        """Take in what other processes wrote; how many updates that were."""
+        with self._writer:
+            if self._journal is None:
+                return 0
+            entries = self._journal.read()
+            self._replay(entries)
+            return len(entries)
+
+    def products(self) -> Iterator[Product]:
+        """All products as they stand now: what a rebuild takes in."""
+        bundle = self._engine.bundle
+        yield from bundle.store.products(
+            None if bundle.alive is None else bundle.alive.rows.tolist()
+        )
+
+    def seal(self, successor: str) -> None:
+        """Take no more updates, in any process: version `successor` has taken them over."""
+        with self._writer:
+            if self._journal is not None:
+                with self._journal.writing() as others:
+                    self._replay(others)
+                    self._journal.append([{"sealed": successor}])
+
+    def close(self) -> None:
+        """Let go of the journal; the engines stay usable."""
+        if self._journal is not None:
+            self._journal.close()
+
+    def _applied(self, updates: Sequence[Update]) -> list[UpdateStatus]:
+        state = _Pending(self._overlay)
+        statuses = [state.take(update) for update in updates]
+        vectors = self._vectors(state)
+        additions = [Addition(product, vectors[name]) for name, product in state.put.items()]
+        if self._journal is not None and (additions or state.gone):
+            self._journal.append(
+                [
+                    *({"delete": name} for name in state.gone),
+                    *(self._entry(addition) for addition in additions),
+                ]
+            )
+        self._stand(additions, state.gone)
+        return statuses
+
+    def _vectors(self, state: _Pending) -> dict[str, Vectors]:
+        """A vector of each product put: the old one where the encoder would read the same."""
+        kept = {name: self._overlay.vector(row) for name, row in state.same_vector.items()}
+        new = {name: product for name, product in state.put.items() if name not in kept}
+        if new:
+            found = self._base.encoder.encode_products(list(new.values()))
+            stored = as_stored(found, self._base.bundle)
+            kept.update(zip(new, stored, strict=True))
+        return kept
+
+    def _entry(self, addition: Addition) -> dict[str, Any]:
+        vector = base64.b64encode(addition.vector.astype("<f4").tobytes()).decode()
+        maker = self._base.bundle.encoder_fingerprint
+        return {"put": product_record(addition.product), "vector": vector, "encoder": maker}
+
+    def _replay(self, entries: Sequence[Entry]) -> None:
+        """Stand where these entries lead: of each product its last one counts."""
+        last: dict[str, Entry] = {}
+        for entry in entries:
+            name = entry["put"]["id"] if "put" in entry else entry.get("delete")
+            if name is not None:
+                last[name] = entry
+        gone = [name for name, entry in last.items() if "delete" in entry]
+        put = {
+            name: parse_product(entry["put"], f"journal entry {entry['seq']}")
+            for name, entry in last.items()
+            if "put" in entry
+        }
+        vectors = self._recorded({name: last[name] for name in put})
+        missing = [product for name, product in put.items() if name not in vectors]
+        if missing:
+            found = as_stored(self._base.encoder.encode_products(missing), self._base.bundle)
+            vectors.update(
+                (product.id, vector) for product, vector in zip(missing, found, strict=True)
+            )
+        self._stand([Addition(product, vectors[name]) for name, product in put.items()], gone)
+
+    def _recorded(self, entries: Mapping[str, Entry]) -> dict[str, Vectors]:
+        """Vectors in the journal that this index's own encoder made."""
+        maker, dim = self._base.bundle.encoder_fingerprint, self._base.bundle.dense.dim
+        vectors: dict[str, Vectors] = {}
+        for name, entry in entries.items():
+            if entry.get("encoder") == maker:
+                vector = np.frombuffer(base64.b64decode(entry["vector"]), "<f4")
+                if len(vector) == dim:
+                    vectors[name] = vector.astype(np.float32)
+        return vectors
+
+    def _stand(self, additions: Sequence[Addition], gone: Sequence[str]) -> None:
+        gone = [name for name in gone if self._overlay.row(name) is not None]
+        if additions or gone:
+            self._overlay = self._overlay.changed(additions, gone)
+            self._engine = self._base.over(self._overlay.bundle())
+
+
+class _Pending:
+    """Updates of one batch taken in order: what is to be put and taken away in the end."""
+
+    def __init__(self, overlay: Overlay) -> None:
+        self._overlay = overlay
+        self.put: dict[str, Product] = {}
+        self._gone: dict[str, None] = {}
+        self.same_vector: dict[str, int] = {}
+
+    @property
+    def gone(self) -> list[str]:
+        """Ids of products that stood before the batch and do not behind it."""
+        return list(self._gone)
+
+    def take(self, update: Update) -> UpdateStatus:
+        """What the update comes to; `invalid` changes nothing."""
+        before = self._product(update.id)
+        if isinstance(update, Delete):
+            return self._delete(update.id, before)
+        if isinstance(update, Put):
+            return self._put(update.product, before)
+        if before is None:
+            return UpdateStatus(update.id, "not_found", "there is no such product to change")
+        return self._patch(update, before)
+
+    def _product(self, name: str) -> Product | None:
+        if name in self.put:
+            return self.put[name]
+        return None if name in self._gone else self._overlay.product(name)
+
+    def _delete(self, name: str, before: Product | None) -> UpdateStatus:
+        if before is None:
+            return UpdateStatus(name, "not_found", "there is no such product to delete")
+        self.put.pop(name, None)
+        self.same_vector.pop(name, None)
+        if self._overlay.row(name) is not None:
+            self._gone[name] = None
+        return UpdateStatus(name, "deleted")
+
+    def _patch(self, update: Patch, before: Product) -> UpdateStatus:
+        try:
+            return self._put(patched(before, update.fields), before)
+        except GradusError as error:
+            return UpdateStatus(update.id, "invalid", str(error))
+
+    def _put(self, product: Product, before: Product | None) -> UpdateStatus:
+        name = product.id
+        if not name or not product.title:
+            return UpdateStatus(name, "invalid", "a product needs an id and a title")
+        if product == before:
+            return UpdateStatus(name, "unchanged")
+        row = self._overlay.row(name)
+        standing = None if row is None else self._overlay.product(name)
+        self.same_vector.pop(name, None)
+        if row is not None and standing is not None and read_alike(product, standing):
+            self.same_vector[name] = row
+        self.put[name] = product
+        self._gone.pop(name, None)
+        return UpdateStatus(name, "added" if before is None else "replaced")
