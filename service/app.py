@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import platform
+from asyncio import create_task
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
 from catalog.errors import GradusError
 from index.engine import Engine
-from service import metrics, openapi, page, probes, problems, search
+from service import indexes, metrics, openapi, page, probes, problems, search
 from service.observer import Observer
 from service.settings import Settings
-from service.state import open_engine, prepare
+from service.shadow import open_shadow
+from service.state import admission_of, gate_of, live_index, opener_of, prepare
 
 _DESCRIPTION = """\
 Product search that says how relevant each hit is: an exact match, a substitute, or nothing worth
@@ -32,13 +35,28 @@ def create_app(
     """
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.engine = engine or open_engine(settings, verify=settings.verify and not verified)
-        _announce(app.state.engine)
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        opener, live = opener_of(app), live_index(app)
+        opened = engine or opener.first(verify=settings.verify and not verified)
+        live.start(opener.generation(opened))
+        metrics.BUILD_INFO.labels(probes.gradus_version(), platform.python_version()).set(1)
+        app.state.shadow = open_shadow(settings)
+        watching = (
+            [create_task(live.watch())] if live.root and settings.reload.watch_seconds else []
+        )
         try:
-            yield
+            # uvicorn hands these to every connection, which decides what is taken on.
+            yield {
+                "admission": admission_of(app),
+                "gate": gate_of(app),
+                "limits": settings.limits,
+            }
         finally:
-            app.state.engine = None
+            for task in watching:
+                task.cancel()
+            await live.stop()
+            if app.state.shadow is not None:
+                app.state.shadow.close()
 
     app = FastAPI(
         title="Gradus",
@@ -51,17 +69,8 @@ def create_app(
     prepare(app, settings)
     for kind in (HTTPException, GradusError, problems.RequestError):
         app.add_exception_handler(kind, problems.handle)
-    app.add_middleware(Observer, settings=settings)
-    for part in (search, probes, page):
+    app.add_middleware(Observer, settings=settings, admission=admission_of(app))
+    for part in (search, indexes, probes, page):
         app.include_router(part.router)
     openapi.install(app)
     return app
-
-
-def _announce(engine: Engine) -> None:
-    bundle = engine.bundle
-    metrics.INDEX_INFO.labels(
-        bundle.version, bundle.encoder_fingerprint, engine.calibration.name
-    ).set(1)
-    metrics.INDEX_PRODUCTS.set(len(bundle.store))
-    metrics.BUILD_INFO.labels(probes.gradus_version(), platform.python_version()).set(1)

@@ -54,7 +54,7 @@ def serve(
     host_shown, port_shown = listener.getsockname()[:2]
     _say(_describe(settings, len(engine.bundle.store)))
     _say(f"listening on http://{host_shown}:{port_shown} (Ctrl-C stops)")
-    if settings.workers == 1:
+    if settings.processes == 1:
         server.run(settings, engine, listener)
     else:
         del engine  # each worker opens its own
@@ -63,7 +63,7 @@ def serve(
 
 
 def _describe(settings: Settings, products: int) -> str:
-    processes = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
+    processes = "1 worker" if settings.processes == 1 else f"{settings.processes} workers"
     return f"{products} products from {settings.index}, {processes}"
 
 

@@ -45,3 +45,22 @@ def configure(level: str) -> None:
 def _stamp(seconds: float) -> str:
     whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
     return f"{whole}.{int(seconds % 1 * 1000):03d}Z"
+
+
+class Refusals:
+    """Counts refused searches and writes one line a second: a line each would be work itself."""
+
+    def __init__(self) -> None:
+        self._count, self._said = 0, float("-inf")
+
+    def add(self) -> None:
+        """One more."""
+        self._count += 1
+        now = time.monotonic()
+        if now - self._said >= 1.0:
+            fields = {"refused": self._count}
+            service.warning("searches are refused: too busy", extra={"fields": fields})
+            self._count, self._said = 0, now
+
+
+refusals = Refusals()

@@ -32,6 +32,8 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 SECONDS = (2.5e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 16e-3, 32e-3, 64e-3, 0.128, 0.256, 0.512, 1.0, 4.0)
 # A stage takes 15 microseconds to a few milliseconds.
 STAGE_SECONDS = tuple(15e-6 * 2**step for step in range(14))
+BATCHES = (1, 2, 4, 8, 16, 32, 64)
+SHARES = tuple(step / 10 for step in range(11))
 RELEVANCE = (*(step / 10 for step in range(1, 10)), 0.95, 1.0)
 
 HTTP_REQUESTS = Counter(
@@ -72,6 +74,78 @@ DEGRADED = Counter(
     ("component", "reason"),
     registry=REGISTRY,
 )
+SHED = Counter(
+    "gradus_shed",
+    "Work refused or dropped instead of done.",
+    ("reason",),
+    registry=REGISTRY,
+)
+QUEUE_DEPTH = Gauge(
+    "gradus_queue_depth",
+    "Searches taken on and not yet answered.",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+BATCH_SIZE = Histogram(
+    "gradus_batch_size",
+    "Texts in one call of the encoder.",
+    buckets=BATCHES,
+    registry=REGISTRY,
+)
+ENCODER_FAILURES = Counter(
+    "gradus_encoder_failures",
+    "Searches that got no vector when they asked the encoder for one.",
+    ("reason",),
+    registry=REGISTRY,
+)
+ENCODER_DOWN = Gauge(
+    "gradus_encoder_down",
+    "Workers whose encoder is out and being mended.",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+CACHE_HITS = Counter(
+    "gradus_cache_hits", "Look-ups that found something.", ("cache",), registry=REGISTRY
+)
+CACHE_MISSES = Counter(
+    "gradus_cache_misses", "Look-ups that found nothing.", ("cache",), registry=REGISTRY
+)
+QUERY_TERMS = Counter(
+    "gradus_query_terms",
+    "Distinct words of the queries, by whether the catalogue has them.",
+    ("known",),
+    registry=REGISTRY,
+)
+CORRECTED = Counter(
+    "gradus_corrected_queries", "Searches with a corrected word.", registry=REGISTRY
+)
+SEARCHES = Counter(
+    "gradus_searches", "Searches answered, by the mode that ran.", ("mode",), registry=REGISTRY
+)
+SWAPS = Counter(
+    "gradus_index_swaps",
+    "Attempts to serve another version of the index.",
+    ("outcome",),
+    registry=REGISTRY,
+)
+SHADOW_OVERLAP = Histogram(
+    "gradus_shadow_overlap",
+    "Share of the first ten hits that the shadow index has among its own.",
+    buckets=SHARES,
+    registry=REGISTRY,
+)
+SHADOW_SECONDS = Histogram(
+    "gradus_shadow_duration_seconds",
+    "Time of a search in the shadow index, in seconds.",
+    buckets=SECONDS,
+    registry=REGISTRY,
+)
+SHADOW_TIERS = Counter(
+    "gradus_shadow_best_tier",
+    "Searches compared, by the tier of the best hit here and in the shadow index.",
+    ("live", "shadow"),
+    registry=REGISTRY,
+)
 INDEX_INFO = Gauge(
     "gradus_index_info",
     "1 for the index being served.",
@@ -101,6 +175,20 @@ _DECLARED: tuple[MetricWrapperBase, ...] = (
     BEST_RELEVANCE,
     NO_CONFIDENT_MATCH,
     DEGRADED,
+    SHED,
+    QUEUE_DEPTH,
+    BATCH_SIZE,
+    ENCODER_FAILURES,
+    ENCODER_DOWN,
+    CACHE_HITS,
+    CACHE_MISSES,
+    QUERY_TERMS,
+    CORRECTED,
+    SEARCHES,
+    SWAPS,
+    SHADOW_OVERLAP,
+    SHADOW_SECONDS,
+    SHADOW_TIERS,
     INDEX_INFO,
     INDEX_PRODUCTS,
     BUILD_INFO,

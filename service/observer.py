@@ -11,8 +11,11 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service import logs, metrics
-from service.problems import INTERNAL, RequestError
+from catalog.errors import Overloaded
+from service import logs, metrics, tracing
+from service.admission import Admission, is_work
+from service.arrival import Arrival, ClientGone
+from service.problems import INTERNAL, RequestError, from_gradus
 from service.request_id import accept
 from service.settings import Settings
 
@@ -23,31 +26,39 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 class Observer:
     """Wraps an application; one `_Exchange` follows each request through it."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, admission: Admission) -> None:
         self._app = app
         self._max_body = settings.limits.body_bytes
         self._log = settings.log.access
+        self._admission = admission
+        self._tracer = tracing.tracer() if settings.tracing else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; what is not HTTP passes through."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, self._max_body)
+        exchange = _Exchange(scope, receive, send, self._max_body, self._admission)
         try:
             await self._answer(exchange)
         finally:
+            exchange.leave()
             exchange.count()
             if self._log:
                 exchange.log()
+            if self._tracer is not None:
+                exchange.trace(self._tracer)
 
     async def _answer(self, exchange: _Exchange) -> None:
         try:
+            exchange.enter()
             await self._app(exchange.scope, exchange.receive, exchange.send)
         except RequestError as fault:
             await fault.problem.response(exchange.scope)(
                 exchange.scope, exchange.receive, exchange.send
             )
+        except ClientGone:
+            metrics.SHED.labels("client_gone").inc()
         except Exception:
             logs.service.exception(
                 "a request failed", extra={"fields": {"request_id": exchange.request_id}}
@@ -60,8 +71,9 @@ class Observer:
 class _Exchange:
     """One request on its way in and its answer on its way out."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, max_body: int) -> None:
-        self.began = perf_counter()
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, max_body: int, admission: Admission
+    ) -> None:
         self.scope = scope
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.request_id = accept(self.headers.get(b"x-request-id"))
@@ -70,11 +82,36 @@ class _Exchange:
         declared = self.headers.get(b"content-length", b"")
         self._declared = int(declared[:20]) if declared.isdigit() else 0
         self._max_body, self._received = max_body, 0
+        state = scope.get("state", {})
+        # The protocol has stamped and taken on what it could; the rest is done here.
+        self._inside = bool(state.get("admitted"))
+        arrival = state.get("arrival") or Arrival()
+        self.began = arrival.at
+        self._admission = admission if is_work(scope["path"]) else None
         # A state of its own for each request; the server's is shared by all.
-        scope["state"] = {**scope.get("state", {}), "request_id": self.request_id}
+        scope["state"] = {**state, "request_id": self.request_id, "arrival": arrival}
+
+    def enter(self) -> None:
+        """Take the work on, unless its body is still to come. Raises RequestError (429)."""
+        if self._declared == 0 and b"transfer-encoding" not in self.headers:
+            self._admit()
+
+    def leave(self) -> None:
+        """The work is done: what is left is up to the client's reading."""
+        if self._inside and self._admission is not None:
+            self._inside = False
+            self._admission.leave()
+        self._admission = None
+
+    def _admit(self) -> None:
+        if self._admission is None or self._inside:
+            return
+        if not self._admission.enter():
+            raise RequestError(from_gradus(Overloaded("this worker has all it can do")))
+        self._inside = True
 
     async def receive(self) -> Message:
-        """The next part of the request. Raises RequestError (413) past the bound.
+        """The next part of the request. Raises RequestError (413, 429).
 
         An announced length over the bound is turned away before a byte of it is read.
         """
@@ -84,12 +121,15 @@ class _Exchange:
         self._received += len(message.get("body", b""))
         if self._received > self._max_body:
             raise RequestError.too_large(self._max_body)
+        if not message.get("more_body", False):
+            self._admit()  # a client that is slow to send takes nobody's place
         return message
 
     async def send(self, message: Message) -> None:
         """Pass a part of the answer on, the head with the request's id."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self.leave()
             message["headers"] = [
                 *message.get("headers", ()),
                 (b"x-request-id", self.request_id.encode()),
@@ -115,6 +155,7 @@ class _Exchange:
     def log(self) -> None:
         """Write the request's line; routes add to it through the state's `log`."""
         state: dict[str, Any] = self.scope["state"]
+        trace = tracing.trace_id(self.headers.get(b"traceparent"))
         fields = {
             "request_id": self.request_id,
             "method": self._method,
@@ -122,7 +163,15 @@ class _Exchange:
             "route": self._route,
             "status": self.status or 499,
             "duration_ms": round((perf_counter() - self.began) * 1000, 3),
+            **({"trace_id": trace} if trace else {}),
             **({"code": state["code"]} if "code" in state else {}),
             **state.get("log", {}),
         }
         logs.access.info("request", extra={"fields": fields})
+
+    def trace(self, tracer: tracing.Tracer) -> None:
+        """Send the request as a span, with its stages inside."""
+        name = f"{self._method} {self._route}"
+        seconds = perf_counter() - self.began
+        stages = self.scope["state"].get("timing_ms", {})
+        tracer.record(name, self.headers, seconds, self.status or 499, self.request_id, stages)

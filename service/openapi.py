@@ -12,6 +12,10 @@ from service.schemas import ProblemAnswer
 
 _REFERENCE = "#/components/schemas/ProblemAnswer"
 _EXAMPLES = (
+    Problem(401, "unauthorized", "This route needs an admin key."),
+    Problem(403, "admin_closed", "Admin routes are closed."),
+    Problem(404, "no_such_version", "there is no version '2026-11-19T02-00-00Z-a0d1'"),
+    Problem(409, "index_refused", "the file is not what was written (truncated or changed)"),
     Problem(405, "method_not_allowed", "DELETE is not allowed here; allowed: GET."),
     Problem(413, "body_too_large", "The body may hold at most 65536 bytes."),
     Problem(415, "unsupported_media_type", "The body must be application/json in UTF-8."),
@@ -21,8 +25,10 @@ _EXAMPLES = (
         "limit: Input should be greater than or equal to 1",
         [Fault("#/limit", "Input should be greater than or equal to 1")],
     ),
+    Problem(429, "overloaded", "this worker has all it can do"),
     Problem(500, "internal_error", "Something went wrong here; the log holds it."),
     Problem(503, "not_ready", "no index is open yet"),
+    Problem(504, "deadline_exceeded", "the 50 ms that this request may take passed in the queue"),
 )
 _BY_STATUS = {example.status: example for example in _EXAMPLES}
 
@@ -60,7 +66,7 @@ def _described(problem: Problem, path: str) -> dict[str, Any]:
         "description": body["title"],
         "content": {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE}, "example": body}},
     }
-    if problem.status == 503:
+    if problem.status in (429, 503):
         described["headers"] = {
             "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}
         }

@@ -41,6 +41,16 @@ class SearchParameters(BaseModel):
         default=False, description="Say of each hit how its relevance came about."
     )
 
+    timeout_ms: int | None = Field(
+        default=None,
+        ge=1,
+        le=60_000,
+        description="Time that the answer may take, in milliseconds; after that a 504.",
+    )
+    use_cache: bool = Field(
+        default=True, description="Whether vectors and answers kept from before may be used."
+    )
+
     @model_validator(mode="after")
     def _window(self) -> SearchParameters:
         if self.offset + self.limit > MAX_DEPTH:

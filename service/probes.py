@@ -9,12 +9,13 @@ from typing import Any, get_args
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from catalog.errors import NotReady
 from index.calibration import Mode
 from index.request import MAX_DEPTH, MAX_LIMIT, MAX_QUERY_CHARACTERS
 from service import metrics
 from service.openapi import problems
 from service.schemas import Health, Info, Live
-from service.state import ready_engine, settings_of, uptime_seconds
+from service.state import gate_of, live_index, ready_engine, settings_of, uptime_seconds
 
 router = APIRouter(tags=["operation"])
 _LIBRARIES = ("onnxruntime", "tokenizers", "hnswlib", "numpy", "fastapi", "uvicorn")
@@ -28,8 +29,10 @@ async def livez() -> dict[str, str]:
 
 @router.get("/readyz", response_model=Live, responses=problems(405, 503, path="/readyz"))
 async def readyz(request: Request) -> dict[str, str]:
-    """200 once the index is open; send searches only then."""
+    """200 once the index is open and until the service is about to end; send searches only then."""
     ready_engine(request.app)
+    if gate_of(request.app).closing:
+        raise NotReady("the service is about to end", hint="Ask another.")
     return {"status": "ok"}
 
 
@@ -48,7 +51,8 @@ async def healthz(request: Request) -> dict[str, Any]:
 @router.get("/info", response_model=Info, responses=problems(405, 503, path="/info"))
 async def info(request: Request) -> dict[str, Any]:
     """Versions, encoder, index and bounds."""
-    engine = ready_engine(request.app)
+    generation, settings = live_index(request.app).generation, settings_of(request.app)
+    engine, choice = generation.engine, generation.encoder.choice
     return {
         "service": "gradus",
         "version": gradus_version(),
@@ -60,6 +64,10 @@ async def info(request: Request) -> dict[str, Any]:
             "fingerprint": engine.encoder.fingerprint,
             "precision": str(engine.bundle.manifest.config.get("precision", "int8")),
             "dim": engine.encoder.dim,
+            "provider": settings.encoder.provider,
+            "way": choice.way,
+            "reason": choice.reason,
+            "encode_ms": round(choice.encode_ms, 3),
         },
         "index": {
             "version": engine.bundle.version,
@@ -71,7 +79,9 @@ async def info(request: Request) -> dict[str, Any]:
             "limit": MAX_LIMIT,
             "window": MAX_DEPTH,
             "query_characters": MAX_QUERY_CHARACTERS,
-            "body_bytes": settings_of(request.app).limits.body_bytes,
+            "body_bytes": settings.limits.body_bytes,
+            "timeout_ms": settings.limits.timeout_ms,
+            "burst": settings.limits.burst,
         },
         "modes": list(get_args(Mode)),
     }

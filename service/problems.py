@@ -44,8 +44,14 @@ TITLES = {
     "malformed_request": "Not a request",
     "uri_too_long": "Address too long",
     "headers_too_large": "Headers too large",
+    "unauthorized": "Key needed",
+    "admin_closed": "Admin routes are closed",
     "not_found": "No such route",
+    "no_such_version": "No such version of the index",
     "method_not_allowed": "Method not allowed here",
+    "request_timeout": "Request not complete in time",
+    "index_refused": "This version must not serve",
+    "no_versions": "No versions to choose from",
     "body_too_large": "Request body too large",
     "unsupported_media_type": "Unsupported media type",
     "invalid_parameter": "Invalid parameter",
@@ -55,6 +61,7 @@ TITLES = {
     NotReady.code: "Not ready",
     DeadlineExceeded.code: "Out of time",
     ServingError.code: "Unavailable",
+    "too_many_connections": "Too many connections",
     "internal_error": "Internal error",
 }
 

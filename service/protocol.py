@@ -1,15 +1,25 @@
-"""HTTP itself: what cannot be parsed, or has no end, is refused in the one error shape too."""
+"""HTTP itself: what cannot be parsed, has no end or no place is refused in the one error shape too.
+
+A search that finds no place is refused here, before a task is made for it: what is turned away must
+cost next to nothing, or an overloaded worker does little else.
+"""
 
 from __future__ import annotations
 
+from asyncio import Event, TimerHandle, Transport
 from http import HTTPStatus
+from typing import Any
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from catalog.errors import Overloaded
 from service import logs, metrics
-from service.problems import MEDIA_TYPE, Problem
-from service.request_id import new_id
+from service.admission import is_work
+from service.arrival import Arrival
+from service.problems import MEDIA_TYPE, Problem, from_gradus
+from service.request_id import accept, new_id
+from service.settings import LimitSettings
 
 # The URL parser counts in 16 bits; headers have no bound of their own in it.
 MAX_TARGET_BYTES = 65_535
@@ -20,19 +30,57 @@ _TARGET = Problem(414, "uri_too_long", f"The address may hold at most {MAX_TARGE
 _HEADERS = Problem(
     431, "headers_too_large", f"The headers may hold at most {MAX_HEADER_BYTES} bytes."
 )
+_SLOW = Problem(408, "request_timeout", "The request did not come in whole in time.")
+_CROWDED = Problem(503, "too_many_connections", "This worker has all the connections it takes.")
+_OVERLOADED = from_gradus(Overloaded("this worker has all it can do", hint="Try again shortly."))
+# A client that sends just when the service begins to end is answered for this long.
+_LINGER_SECONDS = 0.5
+
+
+class _Answered:
+    """Stands where a request would that has its answer already."""
+
+    response_complete = True
+    keep_alive = False
+    disconnected = False
+
+    def __init__(self) -> None:
+        self.message_event = Event()
 
 
 class ProblemProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 over httptools, with bounds on the head of a request."""
+    """uvicorn's HTTP/1.1 over httptools, with bounds on requests, connections and work."""
 
+    _ending = False
+    _incoming: TimerHandle | None = None  # runs while a request is not whole
+    _whole = False
     _header_bytes = 0  # of the headers that are complete
     _pending_bytes = 0  # of a head that is not: one header may have no end
     _in_head = True
     _refusal = _MALFORMED
 
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """A client is there."""
+        super().connection_made(transport)
+        limits = self._limits
+        if limits is not None and len(self.connections) > limits.connections:
+            metrics.SHED.labels("connections").inc()
+            self._write(_CROWDED, new_id(), keep_alive=False)
+        else:
+            self._await_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
     def data_received(self, data: bytes) -> None:
         """Some bytes from the client."""
         super().data_received(data)
+        if self._whole:
+            self._stop_waiting()
+        elif self._incoming is None and not self.transport.is_closing():
+            self._await_request()
         if self._in_head and not self.transport.is_closing():
             self._pending_bytes += len(data)
             if self._pending_bytes > MAX_TARGET_BYTES + MAX_HEADER_BYTES:
@@ -42,12 +90,42 @@ class ProblemProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         self._in_head, self._header_bytes, self._pending_bytes = True, 0, 0
+        self._whole = False
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """The head is whole."""
+        """The head is whole: take the request on, or refuse it."""
         self._in_head = False
+        state: dict[str, Any] = self.scope["state"]
+        state["arrival"] = Arrival(gone=self.transport.is_closing)
+        admission = state.get("admission")
+        # A request behind another one of its connection is looked at when its turn comes.
+        first = self.cycle is None or self.cycle.response_complete
+        if admission is not None and first and is_work(self.url.decode("latin-1")):
+            if self._has_body():
+                if admission.is_full():
+                    self._refuse_work(keep_alive=False)
+                    return
+            elif admission.enter():
+                state["admitted"] = True
+            else:
+                self._refuse_work(keep_alive=self.parser.should_keep_alive() and not self._ending)
+                return
         super().on_headers_complete()
+        if self._ending:
+            self.cycle.keep_alive = False
+
+    def on_message_complete(self) -> None:
+        """The body is whole, too."""
+        self._whole = True
+        super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """The service ends: answer what comes within a moment, then close."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+        self._ending = True
+        self.loop.call_later(_LINGER_SECONDS, self._close_if_idle)
 
     def on_url(self, url: bytes) -> None:
         """A piece of the address."""
@@ -64,21 +142,74 @@ class ProblemProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Say what was wrong and close the connection; called once the parser has given up."""
-        problem, request_id = self._refusal, new_id()
-        body = orjson.dumps(problem.body(path="", request_id=request_id))
-        head = (
-            f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\n"
-            f"content-type: {MEDIA_TYPE}\r\n"
-            f"content-length: {len(body)}\r\n"
-            f"x-request-id: {request_id}\r\n"
-            "connection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode("ascii") + body)
-        self.transport.close()
-        metrics.HTTP_REQUESTS.labels("other", "unmatched", str(problem.status)).inc()
-        fields = {"request_id": request_id, "status": problem.status, "code": problem.code}
+        request_id = new_id()
+        self._write(self._refusal, request_id, keep_alive=False)
+        fields = {
+            "request_id": request_id,
+            "status": self._refusal.status,
+            "code": self._refusal.code,
+        }
         logs.service.warning("a request was refused before it was read", extra={"fields": fields})
 
     def _refuse(self, problem: Problem) -> None:
         self._refusal = problem
         raise ValueError(problem.detail)  # the parser stops and turns it into its own error
+
+    def _refuse_work(self, *, keep_alive: bool) -> None:
+        offered = next((value for name, value in self.headers if name == b"x-request-id"), None)
+        self.cycle = _Answered()  # type: ignore[assignment]
+        self._write(_OVERLOADED, accept(offered), keep_alive=keep_alive)
+        logs.refusals.add()
+        if keep_alive:
+            self.on_response_complete()
+
+    def _has_body(self) -> bool:
+        return any(
+            name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0"))
+            for name, value in self.headers
+        )
+
+    def _write(self, problem: Problem, request_id: str, *, keep_alive: bool) -> None:
+        body = orjson.dumps(problem.body(path="", request_id=request_id))
+        more = "".join(f"{name}: {value}\r\n" for name, value in problem.headers.items())
+        head = (
+            f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\n"
+            f"content-type: {MEDIA_TYPE}\r\n"
+            f"content-length: {len(body)}\r\n"
+            f"x-request-id: {request_id}\r\n"
+            f"{more}"
+            f"{'' if keep_alive else 'connection: close' + chr(13) + chr(10)}\r\n"
+        )
+        self.transport.write(head.encode("ascii") + body)
+        metrics.HTTP_REQUESTS.labels("other", "unmatched", str(problem.status)).inc()
+        if not keep_alive:
+            self.transport.close()
+
+    def _await_request(self) -> None:
+        if self._limits is not None:
+            self._whole = False
+            self._incoming = self.loop.call_later(self._limits.request_seconds, self._too_slow)
+
+    def _stop_waiting(self) -> None:
+        if self._incoming is not None:
+            self._incoming.cancel()
+            self._incoming = None
+
+    def _too_slow(self) -> None:
+        self._incoming = None
+        if self.transport.is_closing():
+            return
+        metrics.SHED.labels("slow_client").inc()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.transport.close()  # its body never came; the route that reads it is told
+        else:
+            self._write(_SLOW, new_id(), keep_alive=False)
+
+    def _close_if_idle(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
+
+    @property
+    def _limits(self) -> LimitSettings | None:
+        limits: LimitSettings | None = self.app_state.get("limits")
+        return limits

@@ -144,6 +144,10 @@ class EncoderInfo(Declared):
     fingerprint: str
     precision: str
     dim: int
+    provider: str = Field(description="Where it runs: cpu or cuda.")
+    way: Literal["inline", "queued"] = Field(description="How searches wait for it.")
+    reason: str = Field(description="Why so.")
+    encode_ms: float = Field(description="One query, measured when the index was opened.")
 
 
 class IndexInfo(Declared):
@@ -162,6 +166,8 @@ class LimitsInfo(Declared):
     window: int
     query_characters: int
     body_bytes: int
+    timeout_ms: int
+    burst: int
 
 
 class Info(Declared):
@@ -174,3 +180,30 @@ class Info(Declared):
     index: IndexInfo
     limits: LimitsInfo
     modes: list[str]
+
+
+class IndexVersion(Declared):
+    """One version of the index; `problem` is empty when its manifest can be read."""
+
+    version: str
+    live: bool
+    created: str
+    products: int
+    calibration: str
+    problem: str
+
+
+class Indexes(Declared):
+    """The versions of the index."""
+
+    serving: str = Field(description="What this worker answers from.")
+    live: str | None = Field(description="What `current` names.")
+    previous: str | None = Field(description="Where a rollback goes.")
+    versions: list[IndexVersion]
+
+
+class Published(Declared):
+    """Another version serves."""
+
+    serving: str
+    before: str

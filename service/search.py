@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -10,10 +9,11 @@ from fastapi.responses import JSONResponse
 
 from catalog.split import query_hash
 from index.request import SearchRequest, SearchResult
-from service import answers, metrics, parameters
+from service import answering, answers, logs, parameters
+from service.arrival import Deadline
 from service.openapi import problems
 from service.schemas import SearchAnswer
-from service.state import ready_engine, settings_of
+from service.state import live_index, settings_of
 
 PATH = "/v1/search"
 router = APIRouter(tags=["search"])
@@ -31,19 +31,22 @@ class Json(JSONResponse):
     PATH,
     summary="Search the shop",
     response_class=Json,
-    responses={200: {"model": SearchAnswer}, **problems(405, 422, 500, 503, path=PATH)},
+    responses={200: {"model": SearchAnswer}, **problems(405, 422, 429, 500, 503, 504, path=PATH)},
     openapi_extra={"parameters": parameters.openapi_parameters()},
 )
 async def search(request: Request) -> Response:
     """Products that answer the query, best first, each with its relevance and its tier."""
-    return _search(request, parameters.from_query_string(request.query_params))
+    return await _search(request, parameters.from_query_string(request.query_params))
 
 
 @router.post(
     PATH,
     summary="Search the shop, parameters as JSON",
     response_class=Json,
-    responses={200: {"model": SearchAnswer}, **problems(405, 413, 415, 422, 500, 503, path=PATH)},
+    responses={
+        200: {"model": SearchAnswer},
+        **problems(405, 413, 415, 422, 429, 500, 503, 504, path=PATH),
+    },
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -55,17 +58,28 @@ async def search(request: Request) -> Response:
 )
 async def search_by_body(request: Request) -> Response:
     """The same search with the same names in a JSON body, types taken strictly."""
-    return _search(request, parameters.from_body(request.headers, await request.body()))
+    return await _search(request, parameters.from_body(request.headers, await request.body()))
 
 
-def _search(request: Request, asked: parameters.SearchParameters) -> Response:
-    search_request = asked.request()
-    # Inline on the event loop, on purpose: a search holds the processor for about half a
-    # millisecond, nothing in it waits, and handing it to a thread costs a tenth of the throughput.
-    # Several workers, one a core, are the way to more.
-    result = ready_engine(request.app).search(search_request)
-    _count(search_request, result)
-    request.state.log = _log_fields(request, search_request, result)
+async def _search(request: Request, asked: parameters.SearchParameters) -> Response:
+    # On the event loop, on purpose: a search holds the processor for about half a millisecond and
+    # seldom waits, and handing it to a thread costs a tenth of the throughput. Several workers,
+    # one a core, are the way to more.
+    search_request, app = asked.request(), request.app
+    settings = settings_of(app)
+    timeout_ms = asked.timeout_ms or settings.limits.timeout_ms
+    result = await answering.answer(
+        live_index(app),
+        search_request,
+        Deadline(request.state.arrival, timeout_ms / 1e3),
+        use_cache=asked.use_cache,
+        shadow=app.state.shadow,
+    )
+    fields = _log_fields(settings.log.query, search_request, result)
+    request.state.log, request.state.timing_ms = fields, result.timing_ms
+    if 0 < settings.log.slow_ms < result.timing_ms["total"]:
+        slow = {"request_id": request.state.request_id, **fields, "timing_ms": result.timing_ms}
+        logs.service.warning("a search was slow", extra={"fields": slow})
     return Json(
         answers.answer(search_request, result, request.state.request_id),
         headers={
@@ -75,32 +89,17 @@ def _search(request: Request, asked: parameters.SearchParameters) -> Response:
     )
 
 
-def _count(request: SearchRequest, result: SearchResult) -> None:
-    metrics.observe_stages(result.timing_ms)
-    for tier, count in Counter(hit.tier for hit in result.hits).items():
-        metrics.HITS.labels(tier).inc(count)
-    if result.hits and request.offset == 0:
-        metrics.BEST_RELEVANCE.observe(result.hits[0].relevance)
-    if result.no_confident_match:
-        metrics.NO_CONFIDENT_MATCH.inc()
-    for entry in result.degraded:
-        component, _, reason = entry.partition(":")
-        metrics.DEGRADED.labels(component, reason).inc()
-
-
-def _log_fields(
-    request: Request, search_request: SearchRequest, result: SearchResult
-) -> dict[str, Any]:
+def _log_fields(wanted: str, request: SearchRequest, result: SearchResult) -> dict[str, Any]:
     fields: dict[str, Any] = {
-        "mode": search_request.mode,
+        "mode": request.mode,
+        "index": result.index.version,
         "hits": len(result.hits),
         "total": result.total.value,
         "no_confident_match": result.no_confident_match,
         "degraded": result.degraded,
     }
-    wanted = settings_of(request.app).log.query
     if wanted == "on":
-        fields["q"] = search_request.q
+        fields["q"] = request.q
     elif wanted == "hash":
-        fields["q_hash"] = query_hash(search_request.q)
+        fields["q_hash"] = query_hash(request.q)
     return fields

@@ -12,19 +12,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from time import monotonic
+from types import FrameType
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from catalog.errors import ServingError
 from index.engine import Engine
 from service import logs
 from service.protocol import ProblemProtocol
 from service.settings import Settings
+from service.workers import MULTIPROCESS_VARIABLE, Workers
 
-MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-# What uvicorn's own processes exit with when an application cannot start.
-_STARTUP_FAILURE = 3
 _OPENING_SECONDS = 300
 
 
@@ -60,11 +59,13 @@ def run(settings: Settings, engine: Engine | None, listener: socket.socket) -> N
     logs.configure(settings.log.level)
     # uvicorn raises the signal again once it has drained; by then the work is done.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    if settings.workers == 1:
-        uvicorn.Server(_config(settings, engine)).run(sockets=[listener])
+    if settings.processes == 1:
+        DrainingServer(_config(settings, engine), settings).run(sockets=[listener])
         return
     with _shared_metrics():
-        supervisor = _Workers(_config(settings, None), sockets=[listener])
+        supervisor = Workers(
+            _config(settings, None), [listener], partial(DrainingServer, settings=settings)
+        )
         supervisor.run()
     if supervisor.failed:
         raise ServingError(
@@ -80,6 +81,32 @@ def application(settings: Settings, engine: Engine | None) -> object:
     logs.configure(settings.log.level)
     _end_with_parent()
     return create_app(settings, engine, verified=True)
+
+
+class DrainingServer(uvicorn.Server):
+    """A server that says it is about to end before it stops to listen."""
+
+    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
+        super().__init__(config)
+        self._drain_seconds = settings.limits.drain_seconds
+        self._listen_until: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM or SIGINT: `/readyz` fails from now on; a second one ends the waiting."""
+        gate = self.lifespan.state.get("gate") if self.started else None
+        if gate is None or gate.closing or self._drain_seconds == 0.0:
+            super().handle_exit(sig, frame)
+        else:
+            self._captured_signals.append(sig)
+            self._listen_until = monotonic() + self._drain_seconds
+        if gate is not None:
+            gate.closing = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second."""
+        if self._listen_until is not None and monotonic() >= self._listen_until:
+            self.should_exit = True
+        return await super().on_tick(counter)
 
 
 def _end_with_parent() -> None:
@@ -102,7 +129,7 @@ def _config(settings: Settings, engine: Engine | None) -> uvicorn.Config:
     return uvicorn.Config(
         partial(application, settings, engine),
         factory=True,
-        workers=settings.workers,
+        workers=settings.processes,
         loop="uvloop",
         http=ProblemProtocol,
         lifespan="on",
@@ -115,34 +142,6 @@ def _config(settings: Settings, engine: Engine | None) -> uvicorn.Config:
         timeout_worker_healthcheck=_OPENING_SECONDS,
         timeout_graceful_shutdown=settings.limits.shutdown_seconds,
     )
-
-
-class _Workers(Multiprocess):
-    """Replaces workers that die, but ends when one cannot start: the next would not either."""
-
-    failed = False
-
-    def keep_subprocess_alive(self) -> None:
-        """One look at the workers."""
-        for process in self.processes:
-            # The worker has its own end of the pipe. While ours is open too, a worker that dies in
-            # the middle of a ping is waited for as long as the whole health check may take.
-            process.child_conn.close()
-        before = {process.pid: process for process in self.processes}
-        super().keep_subprocess_alive()
-        for pid, process in before.items():
-            if process.exitcode is not None and pid is not None:
-                _forget(pid)
-            if process.exitcode == _STARTUP_FAILURE:
-                self.failed = True
-                self.should_exit.set()
-
-
-def _forget(pid: int) -> None:
-    """Take the gauges of a worker that is gone out of the sums."""
-    from prometheus_client import multiprocess
-
-    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 @contextmanager

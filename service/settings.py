@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -37,6 +37,11 @@ class LogSettings(BaseModel):
         default="off",
         description="What a search's log line says of the query: nothing, its text, or a hash.",
     )
+    slow_ms: int = Field(
+        default=250,
+        ge=0,
+        description="A search that takes longer is logged with its stages; 0: none.",
+    )
 
 
 class LimitSettings(BaseModel):
@@ -45,11 +50,97 @@ class LimitSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     body_bytes: int = Field(default=65_536, ge=1, description="Largest request body, in bytes.")
+    connections: int = Field(default=4096, ge=1, description="Open connections of one worker.")
+    request_seconds: int = Field(
+        default=20, ge=1, description="Time in which a request must have come in, in seconds."
+    )
+    timeout_ms: int = Field(
+        default=5000,
+        ge=1,
+        description="Time a request gets that names none (`timeout_ms`), in milliseconds.",
+    )
+    burst: int = Field(
+        default=128,
+        ge=1,
+        description="Searches that one worker takes on at once; more are refused.",
+    )
+    queue_ms: float = Field(
+        default=5.0,
+        gt=0,
+        description="Waiting that is let in once searches have queued for 0.1 s, milliseconds.",
+    )
+    drain_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        description="After SIGTERM `/readyz` says 503 this long before connections are refused.",
+    )
     shutdown_seconds: int = Field(
         default=10, ge=0, description="Time that running requests get after SIGTERM, in seconds."
     )
     keep_alive_seconds: int = Field(
         default=75, ge=1, description="An idle connection is closed after this time, in seconds."
+    )
+
+
+class EncoderSettings(BaseModel):
+    """How queries become vectors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    provider: Literal["cpu", "cuda"] = Field(
+        default="cpu", description="Where the encoder runs; what is not to be had is an error."
+    )
+    threads: int = Field(
+        default=1, ge=1, le=64, description="Texts encoded side by side when several come at once."
+    )
+    way: Literal["auto", "inline", "queued"] = Field(
+        default="auto", description="Whether a search waits where it stands; `auto` measures."
+    )
+    max_wait_us: int = Field(
+        default=250_000,
+        ge=1,
+        description="A search waits this long for its vector, then goes on by words, microseconds.",
+    )
+    queue: int = Field(default=256, ge=1, description="Texts that may wait for the encoder.")
+    cache: int = Field(
+        default=10_000, ge=0, description="Query vectors kept, the ones used last; 0 keeps none."
+    )
+
+
+class ReloadSettings(BaseModel):
+    """How another version of the index takes over."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    watch_seconds: float = Field(
+        default=1.0, ge=0, description="How often `current` is looked at; 0: never."
+    )
+    warm_up: int = Field(
+        default=64,
+        ge=0,
+        description="Latest searches tried on a version before it serves.",
+    )
+
+
+class ShadowSettings(BaseModel):
+    """A second index that answers a share of the searches for comparison only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    index: Path | None = Field(default=None, description="Root or version to compare with.")
+    share: float = Field(
+        default=0.01, ge=0, le=1, description="Share of the searches that it answers, too."
+    )
+
+
+class KeySettings(BaseModel):
+    """Who may do what."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    admin_sha256: tuple[str, ...] = Field(
+        default=(),
+        description="Sha256 of each admin key, hexadecimal; admin routes are closed without one.",
     )
 
 
@@ -68,20 +159,29 @@ class Settings(BaseSettings):
     port: int = Field(
         default=8080, ge=0, le=65_535, description="Port to listen on; 0 takes a free one."
     )
-    workers: int = Field(
-        default=1, ge=1, le=256, description="Processes that answer, best one per core."
+    workers: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = Field(
+        default=1, description="Processes that answer; `auto` takes one for each core."
     )
-    encoder_threads: int = Field(
-        default=1,
-        ge=1,
-        le=64,
-        description="Threads of one encoder call; 1 serves most requests per core.",
+    answers: int = Field(
+        default=0, ge=0, description="Answers kept for equal requests to one index version."
+    )
+    tracing: bool = Field(
+        default=False, description="Send spans by OpenTelemetry; needs the extra `otel`."
     )
     verify: bool = Field(
         default=True, description="Hash every file of the index before serving it."
     )
     log: LogSettings = Field(default_factory=LogSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
+    encoder: EncoderSettings = Field(default_factory=EncoderSettings)
+    reload: ReloadSettings = Field(default_factory=ReloadSettings)
+    shadow: ShadowSettings = Field(default_factory=ShadowSettings)
+    keys: KeySettings = Field(default_factory=KeySettings)
+
+    @property
+    def processes(self) -> int:
+        """Number of workers, `auto` resolved to the cores that this process may use."""
+        return usable_cores() if self.workers == "auto" else self.workers
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -120,5 +220,15 @@ def setting_names(model: type[BaseModel] = Settings, above: tuple[str, ...] = ()
 def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
     """Variables with our prefix that no setting reads: most likely a slip of the pen."""
     names = os.environ if environment is None else environment
-    known = set(setting_names()) | {PREFIX + name.upper() for name in ("log", "limits")}
+    known = set(setting_names()) | {PREFIX + name.upper() for name in Settings.model_fields}
     return sorted(name for name in names if name.startswith(PREFIX) and name not in known)
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, by its affinity and by the CPU quota of its container."""
+    cores = len(os.sched_getaffinity(0))
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return cores
+    return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))

@@ -1,21 +1,34 @@
-"""What one application holds while it runs: its settings and, once open, its engine."""
+"""What one application holds while it runs: its settings, the index it serves, what it takes on."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from starlette.applications import Starlette
 
-from catalog.errors import NotReady
 from index.engine import Engine
-from index.request import SearchRequest
+from service.admission import Admission
+from service.generation import Opener
+from service.live import LiveIndex
 from service.settings import Settings
 
 
+@dataclass
+class Gate:
+    """Whether new connections are wanted; closed by SIGTERM, and never opened again."""
+
+    closing: bool = False
+
+
 def prepare(app: Starlette, settings: Settings) -> None:
-    """Give a new application its settings and no engine."""
+    """Give a new application its settings and an index that is not open yet."""
     app.state.settings = settings
-    app.state.engine = None
+    app.state.opener = Opener.of(settings)
+    app.state.live = LiveIndex(settings, app.state.opener)
+    app.state.admission = Admission(settings.limits.burst, settings.limits.queue_ms / 1e3)
+    app.state.gate = Gate()
+    app.state.shadow = None
     app.state.began = time.monotonic()
 
 
@@ -25,12 +38,36 @@ def settings_of(app: Starlette) -> Settings:
     return settings
 
 
+def opener_of(app: Starlette) -> Opener:
+    """What opens indexes by these settings."""
+    opener: Opener = app.state.opener
+    return opener
+
+
+def gate_of(app: Starlette) -> Gate:
+    """Whether the service is about to end."""
+    gate: Gate = app.state.gate
+    return gate
+
+
+def live_index(app: Starlette) -> LiveIndex:
+    """The index being served, and the way to serve another."""
+    live: LiveIndex = app.state.live
+    return live
+
+
+def admission_of(app: Starlette) -> Admission:
+    """What the worker has taken on."""
+    admission: Admission = app.state.admission
+    return admission
+
+
 def ready_engine(app: Starlette) -> Engine:
-    """The open engine. Raises NotReady before start-up is done and after shutdown began."""
-    engine: Engine | None = app.state.engine
-    if engine is None:
-        raise NotReady("no index is open yet", hint="Try again in a moment.")
-    return engine
+    """The open engine, for one step without an `await`; a search holds a generation instead.
+
+    Raises NotReady before start-up is done and after shutdown began.
+    """
+    return live_index(app).generation.engine
 
 
 def uptime_seconds(app: Starlette) -> float:
@@ -39,17 +76,10 @@ def uptime_seconds(app: Starlette) -> float:
 
 
 def open_engine(settings: Settings, *, verify: bool | None = None) -> Engine:
-    """Open the index of the settings, a root's live version or one version, and warm it up.
+    """Open the index of the settings, a root's live version or one version.
 
     Raises MissingFile when there is no index at this path, and another BundleError when it is
-    damaged, too new, or its vectors are of another encoder.
+    damaged, too new, its vectors are of another encoder, or that encoder gives other vectors here.
     """
-    engine = Engine.open(
-        settings.index,
-        verify=settings.verify if verify is None else verify,
-        threads=settings.encoder_threads,
-    )
-    # The first search of a process is ten times slower than the second, and a model that opens
-    # but cannot run shows itself here instead of to the first shopper.
-    engine.search(SearchRequest("first search", min_tier="irrelevant"))
-    return engine
+    opener = Opener.of(settings)
+    return opener.engine(settings.index, verify=settings.verify if verify is None else verify)

@@ -23,9 +23,12 @@ from index.analysis import words
 from index.build import build_index
 from index.engine import Engine
 from service.app import create_app
-from service.settings import Settings
+from service.settings import EncoderSettings, LimitSettings, Settings
 
 DIM = 16
+# However busy the machine: no search goes on without its vector, and none runs out of time.
+PATIENT = EncoderSettings(max_wait_us=60_000_000)
+UNHURRIED = LimitSettings(timeout_ms=60_000)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +111,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def app(built_index: Path, engine: Engine) -> FastAPI:
-    return create_app(Settings(index=built_index), engine)
+    return create_app(Settings(index=built_index, encoder=PATIENT, limits=UNHURRIED), engine)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
+from time import perf_counter
 
 import httpx
 import pytest
@@ -12,10 +13,13 @@ from fastapi import FastAPI
 from catalog.errors import DeadlineExceeded, GradusError, HashMismatch, NotReady, Overloaded
 from index.engine import Engine
 from service.app import create_app
+from service.arrival import Arrival
 from service.schemas import ProblemAnswer
 from service.settings import Settings
+from service.state import admission_of, ready_engine
 
 pytestmark = pytest.mark.anyio
+ADMIN_ROUTES = ("/v1/indexes", "/v1/indexes/{version}:publish", "/v1/indexes:rollback")
 ROUTES = ("/v1/search", "/livez", "/readyz", "/healthz", "/info", "/metrics", "/", "/docs")
 
 
@@ -33,7 +37,7 @@ def problem(response: httpx.Response, status: int, code: str) -> ProblemAnswer:
 
 
 def test_every_route_is_covered(app: FastAPI) -> None:
-    assert set(app.openapi()["paths"]) == set(ROUTES) - {"/docs"}
+    assert set(app.openapi()["paths"]) == {*ROUTES, *ADMIN_ROUTES} - {"/docs"}
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"])
@@ -157,11 +161,10 @@ async def test_failures_inside(
     code: str,
     retry: bool,
 ) -> None:
-    class Broken:
-        def search(self, _request: object) -> None:
-            raise raised
+    def broken(_request: object) -> None:
+        raise raised
 
-    monkeypatch.setattr(app.state, "engine", Broken())
+    monkeypatch.setattr(ready_engine(app), "prepare", broken)
     response = await client.get("/v1/search?q=kettle")
     body = problem(response, status, code)
     assert ("retry-after" in response.headers) is retry
@@ -171,6 +174,35 @@ async def test_failures_inside(
     for record in logged:  # the traceback is in the log, under the id that the client was given
         assert record.exc_info
         assert record.fields["request_id"] == body.request_id  # type: ignore[attr-defined]
+
+
+async def test_no_place_left(client: httpx.AsyncClient, app: FastAPI) -> None:
+    admission = admission_of(app)
+    while admission.enter():
+        pass
+    refused = await client.get("/v1/search?q=kettle")
+    problem(refused, 429, "overloaded")
+    assert refused.headers["retry-after"] == "1"
+    problem(await client.post("/v1/search", json={"q": "kettle"}), 429, "overloaded")
+    assert (await client.get("/readyz")).status_code == 200  # operators are let through
+    while admission.pending:
+        admission.leave()
+    assert (await client.get("/v1/search?q=kettle")).status_code == 200
+    assert admission.pending == 0
+
+
+async def test_time_that_passed_before_the_search_began(client: httpx.AsyncClient) -> None:
+    def late() -> Arrival:
+        return Arrival(at=perf_counter() - 0.05)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("service.observer.Arrival", late)
+        body = problem(
+            await client.get("/v1/search?q=kettle&timeout_ms=40"), 504, "deadline_exceeded"
+        )
+        assert "40 ms" in body.detail
+        answer = await client.get("/v1/search?q=kettle&timeout_ms=60000")
+    assert answer.json()["timing_ms"]["queue"] >= 50
 
 
 @pytest.mark.parametrize("route", ["/readyz", "/healthz", "/info", "/v1/search?q=a"])
@@ -184,6 +216,7 @@ async def test_before_start_up_nothing_is_ready(engine: Engine, route: str) -> N
 
 
 async def test_failure_after_the_answer_began_closes_the_connection() -> None:
+    from service.admission import Admission
     from service.observer import Observer
 
     async def half(scope, receive, send):
@@ -197,5 +230,5 @@ async def test_failure_after_the_answer_began_closes_the_connection() -> None:
         sent.append(message)
 
     with pytest.raises(RuntimeError, match="half way"):
-        await Observer(half, Settings())(scope, None, send)
+        await Observer(half, Settings(), Admission(8, 0.01))(scope, None, send)
     assert [message["type"] for message in sent] == ["http.response.start"]

@@ -13,6 +13,7 @@ from catalog.split import query_hash
 from index.engine import Engine
 from index.request import SearchRequest
 from service.app import create_app
+from service.parameters import SearchParameters
 from service.schemas import SearchAnswer
 from service.settings import LogSettings, Settings
 
@@ -115,7 +116,7 @@ async def test_openapi_documents_answer_parameters_and_problems(app: FastAPI) ->
     document = app.openapi()
     get, post = (document["paths"]["/v1/search"][method] for method in ("get", "post"))
     names = [parameter["name"] for parameter in get["parameters"]]
-    assert names == ["q", "limit", "offset", "mode", "min_tier", "exact", "explain"]
+    assert names == list(SearchParameters.model_fields)
     body = post["requestBody"]["content"]["application/json"]["schema"]
     assert list(body["properties"]) == names
     assert body["additionalProperties"] is False

@@ -1,0 +1,85 @@
+"""Which searches are taken on: tried, never awaited. What is refused costs next to nothing.
+
+A worker takes on `burst` searches at once, so that a few dozen shoppers who arrive together are all
+served. Once searches have queued for longer than `PATIENCE` without a pause, no more are let in
+than can be answered within `queue_seconds`: a queue that stands makes every answer late and
+none more (the idea of CoDel, Nichols and Jacobson, ACM Queue 2012).
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from service import metrics
+
+PATIENCE = 0.1  # seconds
+# Shorter than this, an empty worker is between two looks at its sockets, not idle.
+_IDLE = 0.002
+_SAMPLE = 32  # answers after which the time an answer takes is estimated anew
+
+
+class Admission:
+    """Counts what one worker has taken on. For the event loop's thread."""
+
+    def __init__(self, burst: int, queue_seconds: float) -> None:
+        self._burst, self._queue_seconds = burst, queue_seconds
+        self._pending = 0
+        self._offered = 0  # since the worker was last empty
+        self._answered = 0  # since `_since`
+        self._since = 0.0
+        self._ended = self._calm = float("-inf")
+        self._seconds_each = 0.001
+        metrics.QUEUE_DEPTH.set(0)
+
+    @property
+    def standing(self) -> int:
+        """Searches that are let in while a queue stands."""
+        return max(2, round(self._queue_seconds / self._seconds_each))
+
+    @property
+    def pending(self) -> int:
+        """Searches taken on and not yet answered."""
+        return self._pending
+
+    def enter(self, now: float | None = None) -> bool:
+        """Take a search on, or refuse it. Every entry ends in one call of `leave`."""
+        now = perf_counter() if now is None else now
+        if self._pending == 0:
+            if now - self._ended > _IDLE:
+                self._calm, self._offered = now, 0
+            self._since, self._answered = now, 0
+        self._offered += 1
+        if self._pending >= self._limit(now):
+            metrics.SHED.labels("queue_full").inc()
+            return False
+        self._pending += 1
+        metrics.QUEUE_DEPTH.set(self._pending)
+        return True
+
+    def is_full(self) -> bool:
+        """Whether `enter` would refuse now."""
+        return self._pending >= self._limit(perf_counter())
+
+    def leave(self, now: float | None = None) -> None:
+        """A search that was taken on has its answer, or will never have one."""
+        now = perf_counter() if now is None else now
+        self._pending -= 1
+        self._answered += 1
+        metrics.QUEUE_DEPTH.set(self._pending)
+        if self._pending == 0 or self._answered >= _SAMPLE:
+            sample = (now - self._since) / self._answered
+            self._seconds_each += 0.1 * (sample - self._seconds_each)
+            self._since, self._answered = now, 0
+        if self._pending == 0:
+            self._ended = now
+            if self._offered <= self.standing:
+                self._calm = now
+            self._offered = 0
+
+    def _limit(self, now: float) -> int:
+        return self._burst if now - self._calm < PATIENCE else min(self.standing, self._burst)
+
+
+def is_work(path: str) -> bool:
+    """Whether a path is subject to admission: the shop's routes, not the operator's."""
+    return path.startswith("/v1/") and not path.startswith("/v1/indexes")

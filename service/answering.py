@@ -1,0 +1,87 @@
+"""One search from request to result: cache, vector or none, both arms, counted and compared.
+
+The routes hand a validated request over; everything that may take time is bounded by its deadline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import perf_counter
+
+from index.prepared import Prepared
+from index.request import SearchRequest, SearchResult
+from index.stopwatch import Stopwatch
+from service import drift, metrics
+from service.arrival import Deadline
+from service.encoding.query_encoder import Encoded
+from service.generation import Generation
+from service.live import LiveIndex
+from service.shadow import Shadow
+
+# Of the time that is left, the encoder may take this share: the rest is for a search without it.
+_ENCODER_SHARE = 0.5
+
+
+async def answer(
+    live: LiveIndex,
+    request: SearchRequest,
+    deadline: Deadline,
+    *,
+    use_cache: bool = True,
+    shadow: Shadow | None = None,
+) -> SearchResult:
+    """The result of one search, all of it from one generation of the index.
+
+    Raises QueryError, NotReady, DeadlineExceeded, ClientGone.
+    """
+    deadline.check("in the queue")
+    waited = perf_counter() - deadline.arrival.at
+    generation = live.generation.acquire()
+    try:
+        result = await _found(generation, request, deadline, use_cache)
+    finally:
+        generation.release()
+    deadline.check("while it was searched")
+    live.record(request)
+    if shadow is not None:
+        shadow.offer(request, result)
+    queue = round(waited * 1e3, 4)
+    timing = {"total": round(result.timing_ms["total"] + queue, 4), "queue": queue}
+    return replace(result, timing_ms={**result.timing_ms, **timing})
+
+
+async def _found(
+    generation: Generation, request: SearchRequest, deadline: Deadline, use_cache: bool
+) -> SearchResult:
+    kept = generation.answers.get(request) if use_cache else None
+    if kept is not None:
+        metrics.CACHE_HITS.labels("answer").inc()
+        return replace(kept, timing_ms={"total": 0.0})
+    engine, watch = generation.engine, Stopwatch()
+    prepared = engine.prepare(request)
+    encoded = await _vector(generation, prepared, deadline, use_cache)
+    watch.lap("encode")
+    result = engine.answer(prepared, encoded.vector, watch)
+    if encoded.reason:
+        result = replace(result, degraded=_named(result.degraded, encoded.reason))
+    drift.count(engine, prepared, result)
+    if use_cache and not result.degraded:
+        generation.answers.put(request, result)
+    return result
+
+
+async def _vector(
+    generation: Generation, prepared: Prepared, deadline: Deadline, use_cache: bool
+) -> Encoded:
+    if not prepared.needs_vector:
+        return Encoded(None)
+    encoded = await generation.encoder.vector(
+        prepared.text, _ENCODER_SHARE * deadline.left(), deadline.arrival.gone, use_cache=use_cache
+    )
+    deadline.check("while the query was encoded")
+    return encoded
+
+
+def _named(degraded: tuple[str, ...], reason: str) -> tuple[str, ...]:
+    """The engine names the component, the encoder says why."""
+    return tuple(f"{part}:{reason}" if part == "encoder" else part for part in degraded)

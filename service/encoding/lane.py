@@ -1,0 +1,153 @@
+"""One thread that encodes: the event loop hands texts over, and can let go of one that hangs.
+
+Texts go into a call together only where the encoder takes several rows a call (`rows`), and then
+those of one length, which is how the bundle forms its calls: a vector never depends on its
+batch-mates. The thread takes what is there and never waits for more.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import SimpleQueue
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float32]
+Outcome = Vector | Exception
+
+
+class TextEncoder(Protocol):
+    """The part of an encoder that a lane uses."""
+
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors (n, dim) float32."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A text to encode; `length` in tokens, `gone` says that nobody waits any more."""
+
+    text: str
+    deliver: Callable[[Outcome], None]
+    gone: Callable[[], bool] = lambda: False
+    length: int = 0
+
+
+class Busy(Exception):  # noqa: N818, a state rather than a fault
+    """The encoder has not answered in time, or is still at a text that was given up."""
+
+
+class Lane:
+    """A thread and the encoder it calls."""
+
+    def __init__(
+        self,
+        encoder: TextEncoder,
+        rows: int = 1,
+        *,
+        on_batch: Callable[[int], None] = lambda _size: None,
+        on_dropped: Callable[[int], None] = lambda _count: None,
+    ) -> None:
+        """`rows` texts a call at most; the hooks run in the thread."""
+        self.encoder = encoder
+        self._rows = rows
+        self._on_batch, self._on_dropped = on_batch, on_dropped
+        self._jobs: deque[Job] = deque()
+        self._guard = threading.Lock()
+        self._wake: SimpleQueue[bool] = SimpleQueue()
+        self._began = 0.0  # when the call that now runs began, 0 when none does
+        threading.Thread(target=self._work, name="encoder", daemon=True).start()
+
+    @property
+    def waiting(self) -> int:
+        """Texts handed over and not yet taken."""
+        return len(self._jobs)
+
+    def stuck_for(self) -> float:
+        """Seconds that the call running now has taken, 0 when none runs."""
+        began = self._began
+        return perf_counter() - began if began else 0.0
+
+    def submit(self, job: Job) -> None:
+        """Hand a text over; `job.deliver` is called from the thread."""
+        with self._guard:
+            self._jobs.append(job)
+        self._wake.put(True)
+
+    def now(self, text: str, seconds: float) -> Vector:
+        """Encode one text and wait for it, `seconds` at most; for one caller at a time.
+
+        Raises Busy when it takes longer, and at once while an earlier text is overdue; and what
+        the encoder raises. The caller's thread stands still meanwhile: for quick encoders.
+        """
+        if self._began or self._jobs:
+            raise Busy
+        outcome: list[Outcome] = []
+        given_up = False
+        ready = threading.Lock()
+        ready.acquire()
+
+        def deliver(found: Outcome) -> None:
+            outcome.append(found)
+            ready.release()
+
+        self.submit(Job(text, deliver, lambda: given_up))
+        if not ready.acquire(timeout=seconds):
+            given_up = True
+            raise Busy
+        (found,) = outcome
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def close(self) -> None:
+        """End the thread once it has come back from its call; jobs left are not delivered."""
+        self._wake.put(False)
+
+    def _work(self) -> None:
+        while self._wake.get():
+            batch = self._take()
+            if not batch:
+                continue
+            self._began = perf_counter()
+            found = self._encode([job.text for job in batch])
+            self._began = 0.0
+            for job, outcome in zip(batch, found, strict=True):
+                job.deliver(outcome)
+
+    def _take(self) -> list[Job]:
+        """The job that has waited longest, and those that fit into its call."""
+        with self._guard:
+            before = len(self._jobs)
+            while self._jobs and self._jobs[0].gone():
+                self._jobs.popleft()
+            dropped = before - len(self._jobs)
+            batch = [self._jobs.popleft()] if self._jobs else []
+            if batch and self._rows > 1:
+                batch += self._alike(batch[0].length, self._rows - 1)
+        if dropped:
+            self._on_dropped(dropped)
+        return batch
+
+    def _alike(self, length: int, most: int) -> list[Job]:
+        alike = [job for job in self._jobs if job.length == length and not job.gone()][:most]
+        for job in alike:
+            self._jobs.remove(job)
+        return alike
+
+    def _encode(self, texts: list[str]) -> Sequence[Outcome]:
+        try:
+            vectors = self.encoder.encode_queries(texts)
+            if not np.isfinite(vectors).all():
+                raise ArithmeticError("the encoder gave a vector that is not finite")
+        except Exception as error:  # whatever it is, the thread lives on and the search degrades
+            return [error] * len(texts)
+        self._on_batch(len(texts))
+        return list(vectors)

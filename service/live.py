@@ -1,0 +1,133 @@
+"""The index being served, and how another takes over without a search being lost or mixed.
+
+open → verify → warm up → swap one reference → drain → drop. A search holds one generation from its
+first step to its last, so every answer is of one version. Whatever fails on the way leaves the old
+version serving. Several workers each watch `current` for themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from catalog.errors import GradusError, NotReady
+from index.request import SearchRequest
+from index.versions import CURRENT, live, publish, resolve
+from service import logs, metrics
+from service.generation import Generation, Opener
+from service.settings import Settings
+
+_RETRY_SECONDS = 30.0
+
+
+class LiveIndex:
+    """Holds the generation that serves. All methods belong to the event loop."""
+
+    def __init__(self, settings: Settings, opener: Opener) -> None:
+        self._settings, self._opener = settings, opener
+        self._generation: Generation | None = None
+        self._swapping = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="index-opener")
+        self._recorded: deque[SearchRequest] = deque(maxlen=settings.reload.warm_up)
+
+    @property
+    def generation(self) -> Generation:
+        """What serves now. Raises NotReady before start-up is done and after shutdown began."""
+        if self._generation is None:
+            raise NotReady("no index is open yet", hint="Try again in a moment.")
+        return self._generation
+
+    @property
+    def root(self) -> Path | None:
+        """The root whose `current` says what is live; None when serving a version by its path."""
+        root = self._settings.index
+        return root if (root / CURRENT).is_symlink() else None
+
+    def record(self, request: SearchRequest) -> None:
+        """Remember a search to warm the next version up with."""
+        self._recorded.append(request)
+
+    def start(self, generation: Generation) -> None:
+        """Serve the first index."""
+        self._take_over(generation)
+
+    async def stop(self) -> None:
+        """Serve nothing any more."""
+        before, self._generation = self._generation, None
+        if before is not None:
+            before.retire()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def publish(self, version: Path) -> None:
+        """Serve another version of the root and make it the live one, once it has proved itself.
+
+        Raises BundleError or its like, and changes nothing, when it must not serve.
+        """
+        async with self._swapping:
+            generation = await self._open(version)
+            publish(self._settings.index, version.name)
+            self._take_over(generation)
+
+    async def watch(self) -> None:
+        """Follow `current` until cancelled."""
+        pause, refused = self._settings.reload.watch_seconds, ""
+        retry_at = 0.0
+        clock = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(pause)
+            name = live(self._settings.index)
+            if name is None or self._generation is None or name == self._generation.version:
+                refused = ""
+                continue
+            if name == refused and clock() < retry_at:
+                continue
+            try:
+                await self._follow()
+                refused = ""
+            except (GradusError, OSError):
+                refused, retry_at = name, clock() + _RETRY_SECONDS
+
+    async def _follow(self) -> None:
+        async with self._swapping:
+            version = resolve(self._settings.index)
+            if self._generation is None or version.name == self._generation.version:
+                return  # an admin call was quicker
+            self._take_over(await self._open(version))
+
+    async def _open(self, version: Path) -> Generation:
+        loop = asyncio.get_running_loop()
+        recorded = [*self._recorded]
+        try:
+            return await loop.run_in_executor(self._thread, self._opener.open, version, recorded)
+        except Exception as error:
+            metrics.SWAPS.labels("refused").inc()
+            fields = {"version": version.name, "error": str(error)}
+            logs.service.error("a version of the index was refused", extra={"fields": fields})
+            raise
+
+    def _take_over(self, generation: Generation) -> None:
+        before, self._generation = self._generation, generation
+        _announce(generation, 1)
+        if before is None:
+            return
+        if before.version != generation.version:
+            _announce(before, 0)
+        metrics.SWAPS.labels("served").inc()
+        fields = {"version": generation.version, "before": before.version}
+        logs.service.info("another version of the index serves", extra={"fields": fields})
+        before.retire()
+        del before
+        # Nothing refers to the old index any more but a few cycles in libraries.
+        self._thread.submit(gc.collect)
+
+
+def _announce(generation: Generation, value: int) -> None:
+    bundle = generation.engine.bundle
+    metrics.INDEX_INFO.labels(
+        bundle.version, bundle.encoder_fingerprint, generation.engine.calibration.name
+    ).set(value)
+    if value:
+        metrics.INDEX_PRODUCTS.set(len(bundle.store))
