@@ -13,6 +13,7 @@ from index.lexical import LexicalIndex, LexicalSettings, Statistics
 from index.words.analyser import Analyser
 from index.words.corpus import Corpus, Numbers
 
+NAMING = ("title", "brand", "category", "attributes")  # fields that name a product
 _NO_NUMBERS = np.empty(0, np.int64)
 
 
@@ -20,7 +21,7 @@ class LexicalBuilder:
     """Collects the words of the products, then turns them into postings in one go.
 
     Field lengths count words that are not stop words; stop words are indexed all the same, for
-    queries that hold nothing else.
+    queries that hold nothing else. A compound counts as the one word it is written as.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class LexicalBuilder:
 
     def build(self) -> LexicalIndex:
         """The index of all products added so far."""
-        analyser = self._given_analyser or self.corpus.learn()
+        analyser = self._given_analyser or self.corpus.learn(NAMING)
         reading = _Reading(self.corpus, analyser)
         fields = {name: _Field(self.corpus, reading, name) for name in self.settings.fields}
         means = self._mean_lengths or {name: field.mean_length() for name, field in fields.items()}
@@ -101,16 +102,17 @@ class _Reading:
             terms = analyser.terms_of(word)
             flat += [self.number.setdefault(term, len(self.number)) for term, _ in terms]
             counts.append(len(terms))
-            content.append(sum(not stop for _, stop in terms))
-        for group in analyser.groups:
-            self.number.setdefault(group.term, len(self.number))
+            content.append(not all(stop for _, stop in terms))
+        openers = analyser.sought
+        for opener in sorted(openers):
+            for term in sorted(openers[opener]):
+                self.number.setdefault(term, len(self.number))
         self.terms = list(self.number)
         self.flat, self.counts = np.array(flat, np.int64), np.array(counts, np.int64)
         self.content = np.array(content, np.int64)
         self.starts = np.cumsum(self.counts) - self.counts
-        openers = [self.number[term] for term in analyser.group_openers if term in self.number]
         self.opens = np.zeros(len(self.terms), bool)
-        self.opens[openers] = True
+        self.opens[[self.number[term] for term in openers if term in self.number]] = True
 
     def expand(self, rows: Numbers, ids: Numbers) -> tuple[Numbers, Numbers]:
         """Words in order to terms in order, with the row of each."""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from index.analysis import QueryTerms
 from index.calibration import Mode, Part
 from index.page import Page
 from index.request import SearchRequest
+from index.spelling.speller import Correction
+from index.words.terms import QueryTerms
 
 
 @dataclass(frozen=True)
 class Prepared:
     """A request understood; `mode` is the one that will run.
 
-    `known_words`: at least one word of it occurs in the catalogue.
+    `text` is normalised and, where asked for, corrected: what both arms see. `known_words`: at
+    least one word of it occurs in the catalogue.
     """
 
     request: SearchRequest
@@ -23,6 +25,7 @@ class Prepared:
     mode: Mode
     has_words: bool
     known_words: bool
+    corrections: tuple[Correction, ...] = ()
 
     def part(self, mode: Mode) -> Part:
         """The part of the calibration that an answer in `mode` takes."""

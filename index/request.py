@@ -18,7 +18,12 @@ _MODES, _TIERS = get_args(Mode), get_args(Tier)
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """One search. `min_relevance` and `alpha` lie in [0, 1]; None leaves them to the index."""
+    """One search. `min_relevance` and `alpha` lie in [0, 1]; None leaves them to the index.
+
+    `filter`, `facets`, `sort`, `fields`, `highlight`, `group_by` are those of docs/filters.md.
+    `correct`: misspelt words are read as what they most likely mean. `lang`, where given, has to be
+    the language of the index.
+    """
 
     q: str
     limit: int = 20
@@ -29,6 +34,14 @@ class SearchRequest:
     alpha: float | None = None
     exact: bool = False
     explain: bool = False
+    filter: str = ""
+    facets: tuple[str, ...] = ()
+    sort: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    highlight: tuple[str, ...] = ()
+    group_by: str = ""
+    correct: bool = True
+    lang: str | None = None
 
     def validated(self) -> SearchRequest:
         """The request itself. Raises QueryError naming the parameter at fault."""
@@ -72,8 +85,20 @@ class Explanation:
 
 
 @dataclass(frozen=True)
+class Group:
+    """The group of a hit: its value, None for a product that has none, and how many belong."""
+
+    value: str | None
+    size: int
+
+
+@dataclass(frozen=True)
 class Hit:
-    """One product of the answer; `rank` counts from 1 over the whole result, not the page."""
+    """One product of the answer; `rank` counts from 1 over the whole result, not the page.
+
+    `highlight` are fields as HTML, `rule` says what put the hit where it is, `group` which products
+    it stands for; None where the request or the rules did not ask.
+    """
 
     id: str
     rank: int
@@ -81,6 +106,9 @@ class Hit:
     tier: Tier
     product: dict[str, Any]
     explain: Explanation | None = None
+    highlight: dict[str, str] | None = None
+    rule: Literal["pinned", "buried"] | None = None
+    group: Group | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +123,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Total:
-    """Members of the result set that pass the cut; `gte` when an arm may hold more."""
+    """Hits of the whole result, groups counted once; `gte` when an arm may hold more."""
 
     value: int
     relation: Relation
@@ -122,6 +150,8 @@ class SearchResult:
     timing_ms: dict[str, float]
     plan: dict[str, str]
     degraded: tuple[str, ...]
+    facets: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    facet_stats: dict[str, dict[str, Any]] = field(default_factory=dict)
     index: IndexInfo = field(default_factory=lambda: IndexInfo("", "", ""))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 import Stemmer
@@ -23,8 +24,12 @@ Term = tuple[str, bool]  # the term, and whether it is a stop word
 class Analyser:
     """Frozen when an index is built; safe to share between threads.
 
-    `splits` are the compounds learnt from the catalogue; `nouns`, of compounding languages alone,
-    the stems that words may be made of, with their product counts; `groups` the synonyms.
+    `splits` are the compounds that the catalogue writes apart as well, term by term; `nouns`, of
+    compounding languages alone, the stems that words may be made of, with their product counts;
+    `groups` the synonyms.
+
+    Products are read with their compounds apart. A query that says `smartwatch` looks for `smart
+    watch` side by side, as one term; one that says `smart watch` looks for both words.
     """
 
     def __init__(
@@ -41,7 +46,9 @@ class Analyser:
         name = self.language.stemmer
         self._stemmer = Stemmer.Stemmer(name, 0) if name else None
         self._asked = PhraseTable(_numbered(group.asked for group in groups))
-        self._found = _by_first(self.groups)
+        self._beside = frozenset(self.splits.values())
+        self._sought = (*self.groups, *(Group((), (parts,)) for parts in sorted(self._beside)))
+        self._found = _by_first(self._sought)
         self.terms_of = lru_cache(_CACHE)(self._terms_of)
 
     def words(self, text: str, *, singles: bool = False) -> list[str]:
@@ -57,47 +64,46 @@ class Analyser:
 
     def query_terms(self, text: str) -> QueryTerms:
         """Terms of a query: synonyms as one, stop words only if it has nothing else."""
-        terms = self._terms(self.words(text))
-        if self.groups:
-            terms = list(self._with_groups(terms))
+        read = [self.terms_of(word) for word in self.words(text)]
+        if self.groups or (self.splits and any(len(terms) > 1 for terms in read)):
+            terms = list(self._combined(read))
+        else:
+            terms = [term for of_word in read for term in of_word]
         kept = [term for term, stop in terms if not stop] or [term for term, _ in terms]
         return counted(kept)
 
     def product_terms(self, text: str) -> tuple[list[str], int]:
         """All terms of a product's text, those of synonym groups last; its length in words."""
-        terms = self._terms(self.words(text, singles=True))
-        plain = [term for term, _ in terms]
-        return plain + self.group_terms(plain), sum(not stop for _, stop in terms)
+        read = [self.terms_of(word) for word in self.words(text, singles=True)]
+        plain = [term for terms in read for term, _ in terms]
+        length = sum(not all(stop for _, stop in terms) for terms in read)
+        return plain + self.group_terms(plain), length
 
     def group_terms(self, terms: list[str]) -> list[str]:
-        """The terms of the groups found in a sequence of terms, once an occurrence.
+        """The terms of the groups and compounds in a sequence of terms, once an occurrence.
 
         An occurrence is the longest phrase of the group at its place, none inside another.
         """
         found: list[str] = []
-        free = [0] * len(self.groups)
+        free: dict[int, int] = {}
         for at, term in enumerate(terms):
             for phrase, number in self._found.get(term, ()):
-                if at >= free[number] and tuple(terms[at : at + len(phrase)]) == phrase:
+                if at >= free.get(number, 0) and tuple(terms[at : at + len(phrase)]) == phrase:
                     free[number] = at + len(phrase)
-                    found.append(self.groups[number].term)
+                    found.append(self._sought[number].term)
         return found
 
     @property
-    def group_openers(self) -> frozenset[str]:
-        """The terms with which a phrase of a group begins."""
-        return frozenset(self._found)
+    def sought(self) -> Mapping[str, frozenset[str]]:
+        """The terms that `group_terms` may give, by the term with which their phrases begin."""
+        return {
+            opener: frozenset(self._sought[number].term for _, number in entries)
+            for opener, entries in self._found.items()
+        }
 
     def stem(self, word: str) -> str:
         """The stem of one normalised word, accents of Latin and Greek letters taken off."""
         return without_accents(word if self._stemmer is None else self._stemmer.stemWord(word))
-
-    def parts(self, word: str) -> tuple[str, ...]:
-        """The words that a compound is made of; any other word alone."""
-        known = self.splits.get(word)
-        if known is None and self.nouns:
-            known = noun_split(word, self.nouns, self.stem)
-        return known or (word,)
 
     def with_groups(self, groups: Sequence[Group]) -> Analyser:
         """The same reading with other synonyms."""
@@ -125,23 +131,36 @@ class Analyser:
             [Group(_phrases(group["asked"]), _phrases(group["found"])) for group in body["groups"]],
         )
 
-    def _terms(self, words: list[str]) -> list[Term]:
-        return [term for word in words for term in self.terms_of(word)]
-
-    def _with_groups(self, terms: list[Term]) -> Iterator[Term]:
-        plain = [term for term, _ in terms]
+    def _combined(self, read: Sequence[Sequence[Term]]) -> Iterator[Term]:
+        """Terms with synonyms as their group, compounds as their parts side by side."""
+        plain = [term for terms in read for term, _ in terms]
+        stops = [stop for terms in read for _, stop in terms]
+        starts = accumulate((len(terms) for terms in read), initial=0)
+        compounds = {at: len(terms) for at, terms in zip(starts, read, strict=False)}
         at = 0
-        while at < len(terms):
+        while at < len(plain):
             match = self._asked.match(plain, at)
-            if match is None:
-                yield terms[at]
-                at += 1
-            else:
+            length = compounds.get(at, 1)
+            if match is not None:
                 yield self.groups[match[1]].term, False
                 at += match[0]
+            elif length > 1 and tuple(plain[at : at + length]) in self._beside:
+                yield " ".join(plain[at : at + length]), False
+                at += length
+            else:
+                yield plain[at], stops[at]
+                at += 1
 
     def _terms_of(self, word: str) -> tuple[Term, ...]:
-        return tuple((self.stem(part), self._says_nothing(part)) for part in self.parts(word))
+        if self.nouns:
+            nouns = noun_split(word, self.nouns, self.stem) or (word,)
+            if len(nouns) > 1:
+                return tuple((self.stem(noun), False) for noun in nouns)
+        term = self.stem(word)
+        apart = self.splits.get(term)
+        if apart is not None:
+            return tuple((part, False) for part in apart)
+        return ((term, self._says_nothing(word)),)
 
     def _says_nothing(self, word: str) -> bool:
         # A lone character of a script without spaces stands beside its pairs in products; it is

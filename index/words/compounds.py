@@ -1,64 +1,51 @@
 """Compounds: words that the catalogue also writes as several, learnt from the catalogue itself.
 
 `smartwatch` is read as `smart watch`, `usbc` as `usb c` and, in German, `hundefutter` as `hunde
-futter`, in products and queries alike, so that all spellings are the same terms. Where a language
-joins words at will (German, Dutch, the Nordic ones …) the vocabulary decides alone: a word is split
-into parts that are each more at home in the catalogue than the whole (Koehn and Knight, EACL 2003).
-Elsewhere `carpet` must not become `car pet`: a split needs products that write it with a hyphen, or
-with a space often enough.
+futter`. Where a language joins words at will (German, Dutch, the Nordic ones …) the vocabulary
+decides alone: a word is split into parts that are together more at home in the catalogue than the
+whole (Koehn and Knight, EACL 2003). Elsewhere `carpet` must not become `car pet`: a split needs
+products that write it with a hyphen, or that name themselves so with a space.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from math import prod
 
 Splits = Mapping[str, tuple[str, ...]]
 
 LEAST_JOINED = 4  # letters of a word that may be split at all
-LEAST_PART = 2  # letters of a part that stands beside the other with a space
+LEAST_PART = 3  # letters of a part that stands beside the other with a space
 LEAST_NOUN = 4  # letters of a part that the vocabulary alone decides on
-_HYPHENATED = 2  # products that write it with a hyphen
-_SPACED = 3  # products that write it with a space
-_SHARE = 0.05  # the spaced spelling, of all products with the joined one
-_HYPHEN_SHARE = 0.02
+_PRODUCTS = 2  # that write it apart
+_HYPHENATED = 0.1  # of the products that write it joined, those with a hyphen
+_SPACED = 0.2  # likewise, those with a space
 _LINKS = ("", "s", "n", "en", "es", "er", "e")  # what stands between two nouns
 _MOST_PARTS = 4
 MOST_LETTERS = 40
 
 
-def candidates(vocabulary: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
-    """(word, first part, rest) of every word made of two words of the vocabulary."""
-    for word in vocabulary:
+def candidates(words: Collection[str]) -> Iterator[tuple[str, str, str]]:
+    """(word, first part, rest) of every word made of two others."""
+    for word in words:
         if len(word) < LEAST_JOINED or not word.isalpha():
             continue
         for at in range(1, len(word)):
             first, rest = word[:at], word[at:]
-            if first in vocabulary and rest in vocabulary:
+            if first in words and rest in words:
                 yield word, first, rest
 
 
-def shown_splits(
-    vocabulary: Mapping[str, int],
-    found: Iterable[tuple[str, str, str]],
-    spaced: Callable[[str, str], int],
-    hyphenated: Mapping[tuple[str, str], int],
-) -> dict[str, tuple[str, ...]]:
-    """The splits that the catalogue itself shows, the best shown of each word.
+def shows(joined: int, spaced: int, hyphenated: int, shortest: int) -> bool:
+    """Whether a catalogue shows that a word is a compound.
 
-    `vocabulary` maps words to numbers of products; `spaced(first, rest)` counts the products that
-    write the two side by side, `hyphenated` those that put a hyphen between.
+    All are numbers of products: those that hold the joined word, those that name themselves with
+    the parts side by side, those with a hyphen between. `shortest` is the length of the shorter
+    part: `a way` stands beside each other often enough without being `away`.
     """
-    best: dict[str, tuple[int, tuple[str, ...]]] = {}
-    for word, first, rest in found:
-        joined, hyphens = vocabulary[word], hyphenated.get((first, rest), 0)
-        apart = spaced(first, rest) if min(len(first), len(rest)) >= LEAST_PART else 0
-        shown = hyphens >= max(_HYPHENATED, _HYPHEN_SHARE * joined) or apart >= max(
-            _SPACED, _SHARE * joined
-        )
-        if shown:
-            best[word] = max(best.get(word, (0, ())), (apart + hyphens, (first, rest)))
-    return {word: parts for word, (_, parts) in best.items()}
+    if hyphenated >= max(_PRODUCTS, _HYPHENATED * joined):
+        return True
+    return shortest >= LEAST_PART and spaced >= max(_PRODUCTS, _SPACED * joined)
 
 
 def noun_split(

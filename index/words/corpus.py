@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from catalog.text import normalise
 from index.words.analyser import Analyser
-from index.words.compounds import candidates, shown_splits
+from index.words.compounds import candidates, shows
 
 Numbers = NDArray[np.int64]
 
@@ -37,6 +37,11 @@ class Corpus:
         self._ids = {name: array("i") for name in fields}
         self._lengths = {name: array("i") for name in self._ids}
         self._hyphens: Counter[tuple[str, str]] = Counter()
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the fields."""
+        return tuple(self._ids)
 
     def add(self, texts: Mapping[str, str]) -> None:
         """Take in the fields of the next product."""
@@ -96,24 +101,43 @@ class Corpus:
             keys, counts = _added(keys, counts, both[new, 0])
         return keys, counts
 
-    def learn(self) -> Analyser:
-        """The analyser with the compounds that this catalogue shows."""
-        base = self._analyser
-        vocabulary = dict(zip(self.words, self.frequencies().tolist(), strict=True))
-        keys, counts = self.pairs()
+    def learn(self, naming: Collection[str]) -> Analyser:
+        """The analyser with the compounds that this catalogue shows.
 
-        def spaced(first: str, rest: str) -> int:
+        `naming` are the fields that name a product; descriptions put any two words side by side.
+        """
+        base = self._analyser
+        stops = base.language.stop_words
+        products = dict(zip(self.words, self.frequencies().tolist(), strict=True))
+        spaced = self._spaced(name for name in naming if name in self._ids)
+        splits: dict[str, tuple[str, ...]] = {}
+        shown: dict[str, int] = {}
+        for word, first, rest in candidates(products):
+            if first in stops or rest in stops:
+                continue
+            apart, hyphens = spaced(first, rest), self._hyphens.get((first, rest), 0)
+            joined, shortest = base.stem(word), min(len(first), len(rest))
+            if shows(products[word], apart, hyphens, shortest) and apart + hyphens > shown.get(
+                joined, 0
+            ):
+                shown[joined] = apart + hyphens
+                splits[joined] = (base.stem(first), base.stem(rest))
+        nouns: Counter[str] = Counter()
+        if base.language.compounding:
+            for word, count in products.items():
+                if word.isalpha() and word not in stops:
+                    nouns[base.stem(word)] += count
+        return Analyser(base.language, splits, nouns, base.groups)
+
+    def _spaced(self, names: Iterable[str]) -> Callable[[str, str], int]:
+        keys, counts = self.pairs(names)
+
+        def products(first: str, rest: str) -> int:
             key = self._number[first] * len(self.words) + self._number[rest]
             at = int(np.searchsorted(keys, key))
             return int(counts[at]) if at < len(keys) and keys[at] == key else 0
 
-        splits = shown_splits(vocabulary, candidates(vocabulary), spaced, self._hyphens)
-        nouns: Counter[str] = Counter()
-        if base.language.compounding:
-            for word, products in vocabulary.items():
-                if word.isalpha() and word not in base.language.stop_words:
-                    nouns[base.stem(word)] += products
-        return Analyser(base.language, splits, nouns, base.groups)
+        return products
 
 
 def _added(keys: Numbers, counts: Numbers, more: Numbers) -> tuple[Numbers, Numbers]:

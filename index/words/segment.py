@@ -13,6 +13,7 @@ points inside (`1.5`). Everything else separates.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -58,6 +59,15 @@ def words(normalised: str, *, singles: bool = False) -> list[str]:
         else:
             found.append(match[0])
     return found
+
+
+def spans(text: str) -> Iterator[tuple[int, int, bool]]:
+    """Start, end and whether it is of a script without spaces, of each run in a text as written.
+
+    A run of such a script holds several words, every other run is one.
+    """
+    for match in _unicode().finditer(text.translate(_CURLY)):
+        yield match.start(), match.end(), match.lastgroup == "unspaced"
 
 
 def _pairs(run: str, singles: bool) -> list[str]:

@@ -23,7 +23,10 @@ MOST_WORDS = 8
 
 @dataclass(frozen=True)
 class Group:
-    """Phrases of terms: a query with one of `asked` finds products with any of `found`."""
+    """Phrases of terms: a query with one of `asked` finds products with any of `found`.
+
+    A group that nobody asks for by name is asked for by its term.
+    """
 
     asked: tuple[Phrase, ...]
     found: tuple[Phrase, ...]
@@ -32,7 +35,7 @@ class Group:
     def term(self) -> str:
         """The one term that stands for the group; no word of a text is written like it."""
         every = "|".join(" ".join(phrase) for phrase in self.found)
-        if set(self.asked) == set(self.found):
+        if not self.asked or set(self.asked) == set(self.found):
             return every
         return f"{'|'.join(' '.join(phrase) for phrase in self.asked)}>{every}"
 

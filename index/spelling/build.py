@@ -1,0 +1,88 @@
+"""Learning the dictionary from the words of a catalogue and, where there is one, a query log."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.text import normalise
+from index.lexical_build import NAMING
+from index.spelling.deletions import Deletions
+from index.spelling.dictionary import Dictionary
+from index.spelling.letters import Letters
+from index.words.analyser import Analyser
+from index.words.corpus import Corpus
+from index.words.segment import is_unspaced
+
+_NAMING_WEIGHT = 4.0  # a product's name against its description
+_LOG_WEIGHT = 8.0  # a logged query against a product
+_TRUSTED_PRODUCTS = 3  # that hold a word no product is named by
+_WINDOW = 2  # words between two that still stand beside each other, plus one
+
+
+def learn(
+    corpus: Corpus, analyser: Analyser, queries: Iterable[tuple[str, float]] = ()
+) -> Dictionary:
+    """The dictionary of a catalogue; `queries` are logged ones with their weights, above 0.
+
+    A word is trusted when a product is named by it or when three products hold it.
+    """
+    every = corpus.frequencies()
+    naming = corpus.frequencies(name for name in NAMING if name in corpus.fields)
+    logged = _logged(queries, analyser)
+    spelt = (number for number, word in enumerate(corpus.words) if _is_spelt(word))
+    kept = sorted(spelt, key=corpus.words.__getitem__)
+    names = [corpus.words[number] for number in kept]
+    place = np.full(len(corpus.words), -1, np.int64)
+    place[kept] = np.arange(len(kept))
+    asked = np.array([logged.pop(word, 0.0) for word in names])
+    weights = every[kept] + _NAMING_WEIGHT * naming[kept] + _LOG_WEIGHT * asked
+    trusted = (naming[kept] > 0) | (every[kept] >= _TRUSTED_PRODUCTS)
+    others = {word: _LOG_WEIGHT * weight for word, weight in sorted(logged.items())}
+    pairs, counts = _pairs(corpus, place, len(names))
+    return Dictionary(
+        {word: number for number, word in enumerate(names)},
+        weights.astype(np.float32),
+        frozenset(word for word, sure in zip(names, trusted.tolist(), strict=True) if sure),
+        pairs,
+        counts,
+        others,
+        Letters.learn(word for word, sure in zip(names, trusted.tolist(), strict=True) if sure),
+        Deletions.of([word if sure else "" for word, sure in zip(names, trusted, strict=True)]),
+        float(weights.sum() + sum(others.values())) or 1.0,
+    )
+
+
+def _is_spelt(word: str) -> bool:
+    return word[0].isalpha() and not is_unspaced(word)
+
+
+def _logged(queries: Iterable[tuple[str, float]], analyser: Analyser) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for query, weight in queries:
+        for word in set(analyser.words(normalise(query))):
+            if _is_spelt(word):
+                counts[word] += weight  # type: ignore[assignment]
+    return counts
+
+
+def _pairs(
+    corpus: Corpus, place: NDArray[np.int64], size: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Words that stand close in what products are named by, in either order."""
+    found = [np.empty(0, np.int64)]
+    for name in NAMING:
+        if name not in corpus.fields:
+            continue
+        for rows, ids in corpus.chunks(name):
+            numbers = place[ids]
+            for step in range(1, _WINDOW + 1):
+                first, second = numbers[:-step], numbers[step:]
+                near = (rows[:-step] == rows[step:]) & (first >= 0) & (second >= 0)
+                lower = np.minimum(first, second)[near]
+                found.append(lower * size + np.maximum(first, second)[near])
+    pairs, counts = np.unique(np.concatenate(found), return_counts=True)
+    return pairs, counts.astype(np.int32)

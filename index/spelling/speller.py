@@ -1,0 +1,182 @@
+"""A query's text to the text that is searched for, and what was changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import exp, log
+
+from index.spelling.deletions import LEAST_FOR_TWO
+from index.spelling.dictionary import Dictionary
+from index.spelling.slips import IMPOSSIBLE, channel
+
+LEAST_LETTERS = 3
+_ALONE = 4  # letters of a word that may be mended without a neighbour's word for it
+MOST_WORDS = 64
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
+_SLIP = log(0.06)  # that a word of a query is misspelt
+_SPACE_LOST = log(0.003)
+_SPACE_ADDED = log(0.003)
+_UNKNOWN = 0.04  # that a word spelt right is none of the shop's
+_MARGIN = log(10.0)  # how much likelier a correction has to be
+_ENOUGH = log(10.0)  # so much likelier with one slip, two need not be looked for
+_VOUCHED = 2  # times that two words stand beside each other in the catalogue
+_CACHE = 1 << 14
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One word, or two, read as something else."""
+
+    typed: str
+    meant: str
+
+
+@dataclass(frozen=True)
+class _Word:
+    """A word of the query and where it stands.
+
+    `settled`: not to be touched; `glued`: what follows is no space.
+    """
+
+    text: str
+    start: int
+    end: int
+    settled: bool
+    known: bool
+    glued: bool
+
+
+class Speller:
+    """Immutable but for a cache of answers; safe to share between threads.
+
+    `understood` tells words that the index knows in another form: inflected, compounds, synonyms.
+    """
+
+    def __init__(self, dictionary: Dictionary, understood: Callable[[str], bool]) -> None:
+        self.dictionary = dictionary
+        self._understood = understood
+        self.correct = lru_cache(_CACHE)(self._correct)
+
+    def _correct(self, text: str) -> tuple[str, tuple[Correction, ...]]:
+        """The normalised text with its slips mended, and the corrections in order.
+
+        A word with a digit beside it (a size, a model number), a word of fewer than three letters
+        and a word that the catalogue trusts stay as they are. A query most of whose words would
+        stay unknown all the same is not in the shop's language, and stays.
+        """
+        trusted = self.dictionary.trusted
+        if all(token in trusted for token in text.split(" ")):
+            return text, ()
+        words = list(self._words(text))
+        if not words or len(words) > MOST_WORDS or all(word.settled for word in words):
+            return text, ()
+        changes = self._changes(words)
+        unknown = sum(not word.known for word in words) - sum(span[2] for span in changes)
+        if not changes or 2 * unknown > len(words):
+            return text, ()
+        parts, at = [], 0
+        corrections = []
+        for start, end, _, meant in changes:
+            parts += [text[at:start], meant]
+            corrections.append(Correction(text[start:end], meant))
+            at = end
+        return "".join((*parts, text[at:])), tuple(corrections)
+
+    def _words(self, text: str) -> Iterator[_Word]:
+        dictionary = self.dictionary
+        for token in re.finditer(r"\S+", text):
+            model = any(character.isdecimal() for character in token[0])
+            whole = token[0] in dictionary.trusted or self._understood(token[0])
+            for match in _WORD.finditer(text, token.start(), token.end()):
+                word = match[0]
+                known = whole or word in dictionary.trusted or self._understood(word)
+                settled = known or model or len(word) < LEAST_LETTERS
+                glued = match.end() < token.end()
+                yield _Word(word, match.start(), match.end(), settled, known or model, glued)
+
+    def _changes(self, words: Sequence[_Word]) -> list[tuple[int, int, int, str]]:
+        """(start, end, unknown words mended, replacement) of each correction, in order."""
+        found: list[tuple[int, int, int, str]] = []
+        read = [word.text for word in words]
+        at = 0
+        while at < len(words):
+            joined = self._joined(words, at)
+            if joined is not None:
+                pair = words[at : at + 2]
+                lost = sum(not word.known for word in pair)
+                found.append((pair[0].start, pair[1].end, lost, joined))
+                at += 2
+                continue
+            word = words[at]
+            if not word.settled:
+                around = read[max(0, at - 2) : at] + read[at + 1 : at + 3]
+                meant = self._meant(word.text, around)
+                if meant is not None:
+                    read[at] = meant
+                    found.append((word.start, word.end, 1, meant))
+            at += 1
+        return found
+
+    def _meant(self, typed: str, around: Sequence[str]) -> str | None:
+        """What was meant by an unknown word, None when it is best left alone."""
+        stay = self._stay(typed) + _MARGIN
+        best, value = self._best(typed, around, 1)
+        if value < stay + _ENOUGH and len(typed) >= LEAST_FOR_TWO - 1:
+            best, value = max((best, value), self._best(typed, around, 2), key=lambda each: each[1])
+        apart, chance = self._apart(typed)
+        if chance > value:
+            best, value = apart, chance
+        return best if value > stay else None
+
+    def _stay(self, typed: str) -> float:
+        """Logarithm of the chance that an unknown word is meant as it is."""
+        dictionary = self.dictionary
+        return log(_UNKNOWN * exp(dictionary.letters.chance(typed)) + dictionary.share(typed))
+
+    def _best(self, typed: str, around: Sequence[str], slips: int) -> tuple[str, float]:
+        best, value = typed, IMPOSSIBLE
+        for word in self.dictionary.near(typed, slips):
+            slip = channel(typed, word)
+            if slip > IMPOSSIBLE and (len(typed) >= _ALONE or self._vouched(word, around)):
+                chance = _SLIP + slip + self.dictionary.chance(word, around)
+                if chance > value:
+                    best, value = word, chance
+        return best, value
+
+    def _vouched(self, word: str, around: Sequence[str]) -> bool:
+        return any(self.dictionary.beside(word, other) >= _VOUCHED for other in around)
+
+    def _apart(self, typed: str) -> tuple[str, float]:
+        """The best way to put one space into an unknown word."""
+        dictionary = self.dictionary
+        best, value = typed, IMPOSSIBLE
+        for at in range(2, len(typed) - 1):
+            first, second = typed[:at], typed[at:]
+            if first in dictionary.trusted and second in dictionary.trusted:
+                together = dictionary.beside(first, second)
+                if together > 1:
+                    chance = _SPACE_LOST - log(len(typed)) + log(together / dictionary.total)
+                    if chance > value:
+                        best, value = f"{first} {second}", chance
+        return best, value
+
+    def _joined(self, words: Sequence[_Word], at: int) -> str | None:
+        """One trusted word out of two of which one at least is unknown, with a space between."""
+        if at + 1 >= len(words):
+            return None
+        first, second = words[at], words[at + 1]
+        if (first.known and second.known) or first.glued or second.start != first.end + 1:
+            return None
+        joined = first.text + second.text
+        if len(joined) < LEAST_LETTERS or joined not in self.dictionary.trusted:
+            return None
+        apart = sum(self._alone(word) for word in (first, second))
+        chance = _SPACE_ADDED + log(self.dictionary.share(joined))
+        return joined if chance > apart + _MARGIN else None
+
+    def _alone(self, word: _Word) -> float:
+        share = self.dictionary.share(word.text)
+        return log(share) if word.known and share else self._stay(word.text)
