@@ -4,6 +4,7 @@ GradusError
 ├── CatalogError            a product or query file cannot be used
 ├── JudgmentError           a judgment file cannot be used
 ├── QueryError              a search request cannot be understood
+├── RulesError              a file of pins and buries cannot be used
 ├── TrainingError           a training run cannot start or go on
 ├── BundleError             an artefact directory cannot be used
 │   ├── MissingFile         a file the manifest lists is not there
@@ -77,6 +78,12 @@ class QueryError(GradusError):
     """A search request cannot be understood."""
 
     code = "invalid_query"
+
+
+class RulesError(GradusError):
+    """A file of pins and buries cannot be used; `where` names the rule."""
+
+    code = "rules_error"
 
 
 class TrainingError(GradusError):

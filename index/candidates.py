@@ -46,6 +46,23 @@ def last_rows(*arms: Arm) -> tuple[int, ...]:
     return tuple(int(arm.rows[-1]) for arm in arms if arm.full and len(arm.rows))
 
 
+def with_rows(found: Candidates, more: Candidates) -> Candidates:
+    """R and further pairs of the same query and arms, none of which is in R."""
+    if not len(found.rows):
+        return more
+    return Candidates(
+        np.concatenate((found.rows, more.rows)),
+        np.concatenate((found.scores, more.scores)),
+        _both(found.semantic, more.semantic),
+        _both(found.lexical, more.lexical),
+        found.last,
+    )
+
+
+def _both(first: Scores | None, second: Scores | None) -> Scores | None:
+    return None if first is None or second is None else np.concatenate((first, second))
+
+
 def absent(rows: Rows, among: Rows) -> NDArray[np.bool_]:
     """Which of `rows` are not in `among`, (len(rows),). np.isin takes four times as long."""
     if not len(among):

@@ -61,6 +61,9 @@ class Proposer(Protocol):
     ) -> Rows | None:
         """Rows of `among` that hold the `count` nearest there; None to look at every one."""
 
+    def way(self, passing: int) -> str:
+        """How it does so when `passing` rows are among them."""
+
 
 def pair_scores(vectors: Vectors, query: NDArray[np.float32]) -> Scores:
     """Cosines of unit rows (n, dim) float32 with one unit vector (dim,), clipped to [-1, 1].
@@ -106,6 +109,10 @@ class DenseArm(ABC):
     @abstractmethod
     def looks_at_all(self, count: int, among: Subset | None = None, *, exact: bool = False) -> bool:
         """Whether `top` with these arguments scores every row (of `among`), without a proposer."""
+
+    @abstractmethod
+    def way(self, count: int, among: Subset, *, exact: bool = False) -> str:
+        """How `top` with these arguments finds rows of `among`; see index.filtering.plans."""
 
     @abstractmethod
     def top(
@@ -156,6 +163,12 @@ class DenseIndex(DenseArm):
     def take(self, rows: Rows) -> Vectors:
         """The vectors of `rows` as they are stored, (len(rows), dim) float32."""
         return self.vectors.take(rows)
+
+    def way(self, count: int, among: Subset, *, exact: bool = False) -> str:
+        """How `top` with these arguments finds rows of `among`; see index.filtering.plans."""
+        if self.looks_at_all(count, among, exact=exact):
+            return "exact_scan"
+        return self._proposer.way(len(among)) if self._proposer is not None else "exact_scan"
 
     def looks_at_all(self, count: int, among: Subset | None = None, *, exact: bool = False) -> bool:
         """Whether `top` with these arguments scores every row (of `among`), without a proposer."""

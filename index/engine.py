@@ -17,10 +17,13 @@ from export.bundle import Encoder
 from index.analysis import QueryTerms, query_terms
 from index.bundle import IndexBundle
 from index.calibration import Calibration, Mode
-from index.candidates import NOTHING, Arm, Candidates, absent, blended, last_rows
+from index.candidates import NOTHING, Arm, Candidates, absent, blended, last_rows, with_rows
+from index.listing import listing
 from index.page import cut, hits, least_relevance, rank
 from index.prepared import Prepared, plan_of
+from index.refine import Refinement, Refiner
 from index.request import IndexInfo, Query, SearchRequest, SearchResult
+from index.rules import Rules
 from index.stopwatch import Stopwatch
 from index.subset import Subset
 
@@ -30,12 +33,16 @@ Vector = NDArray[np.float32]
 class Engine:
     """One open index and its encoder. Immutable: searches may run side by side."""
 
-    def __init__(self, bundle: IndexBundle, encoder: Encoder) -> None:
-        """Raises EncoderMismatch when the vectors were made by another encoder."""
+    def __init__(self, bundle: IndexBundle, encoder: Encoder, rules: Rules | None = None) -> None:
+        """`rules` None takes those that the index was built with.
+
+        Raises EncoderMismatch when the vectors were made by another encoder, or RulesError.
+        """
         encoder = bundle.fitting(encoder)
         bundle.check_encoder(encoder)
         self.bundle = bundle
         self.encoder = encoder
+        self.refiner = Refiner(bundle, rules)
         version, maker = bundle.version, bundle.encoder_fingerprint
         self._covered = IndexInfo(version, maker, bundle.calibration.name)
         self._not_covered = IndexInfo(version, maker, "not_covered")
@@ -48,6 +55,7 @@ class Engine:
         encoder: Encoder | None = None,
         verify: bool = True,
         threads: int = 1,
+        rules: Rules | None = None,
     ) -> Engine:
         """Open an index root (its live version) or one version; by default with its own encoder.
 
@@ -57,12 +65,13 @@ class Engine:
         if encoder is None:
             # The files of the encoder stand in the manifest of the index: hashed already.
             encoder = bundle.open_encoder(verify=False, threads=threads)
-        return cls(bundle, encoder)
+        return cls(bundle, encoder, rules)
 
     def over(self, bundle: IndexBundle) -> Engine:
         """The same engine over another state of its index: live updates, same version."""
         other = copy(self)
         other.bundle = bundle
+        other.refiner = Refiner(bundle, self.refiner.rules)
         return other
 
     @property
@@ -83,6 +92,7 @@ class Engine:
         request = request.validated()
         text = normalise(request.q)
         terms = query_terms(text)
+        self.refiner.refine(request, normalise(request.q), text)  # refused before it is encoded
         known = self.bundle.lexical.knows(terms)
         # Without a known word the lexical arm is blind, and its zeros mean nothing.
         mode = "semantic" if request.mode == "hybrid" and not known else request.mode
@@ -106,18 +116,18 @@ class Engine:
         degraded = ("encoder",) if prepared.needs_vector and vector is None else ()
         if degraded:
             mode = "lexical"
-        found = NOTHING
-        if prepared.has_words:
-            found = self.candidates(
-                prepared.terms, vector, mode, alpha=request.alpha, exact=request.exact, watch=watch
-            )
+        refined = self.refiner.refine(request, normalise(request.q), prepared.text)
+        found = self._found(prepared, refined, vector, mode, watch)
         alpha = self._alpha(request.alpha) if mode == "hybrid" else None
         part = self.calibration.modes[prepared.part(mode)]
         least = least_relevance(part, request)
         ranking = rank(found, part, self.bundle.store.ranks, least)
-        page = cut(found, ranking, request)
+        listed = listing(found, ranking, self.bundle.store.ranks, refined.wanted)
+        page = cut(found, ranking, listed.shown, request)
+        facets, stats = self.refiner.facets(refined, found, listed)
         watch.lap("blend")
         shown = hits(self.bundle.store, found, ranking, page, part, request, alpha)
+        shown = self.refiner.dress(shown, refined, listed, request.offset, prepared.terms)
         watch.lap("fetch")
         return SearchResult(
             query=Query(request.q, prepared.text, dropped_terms=prepared.terms.dropped),
@@ -126,10 +136,40 @@ class Engine:
             tier_counts=page.tier_counts,
             no_confident_match=not page.confident,
             timing_ms=watch.milliseconds(),
-            plan=plan_of(prepared, mode, page, exact=request.exact or self._sees_all),
+            plan=plan_of(prepared, mode, page, exact=request.exact or self._sees_all)
+            | self.refiner.plan(refined, mode, exact=request.exact),
             degraded=degraded,
+            facets=facets,
+            facet_stats=stats,
             index=self._covered if alpha is None or request.alpha is None else self._not_covered,
         )
+
+    def _found(
+        self,
+        prepared: Prepared,
+        refined: Refinement,
+        vector: Vector | None,
+        mode: Mode,
+        watch: Stopwatch,
+    ) -> Candidates:
+        """R(q, filter), and what is pinned besides."""
+        if not prepared.has_words:
+            return NOTHING
+        alpha, exact = prepared.request.alpha, prepared.request.exact
+        found = self.candidates(
+            prepared.terms,
+            vector,
+            mode,
+            alpha=alpha,
+            exact=exact,
+            among=refined.among,
+            watch=watch,
+        )
+        rows = np.array(refined.wanted.pinned, np.int64)
+        rows = rows[absent(rows, found.rows)]
+        if not len(rows):
+            return found
+        return with_rows(found, self.pairs(prepared.terms, vector, mode, rows, alpha=alpha))
 
     def candidates(
         self,
@@ -177,14 +217,20 @@ class Engine:
         )
 
     def pairs(
-        self, terms: QueryTerms, vector: Vector | None, mode: Mode, rows: NDArray[np.int64]
+        self,
+        terms: QueryTerms,
+        vector: Vector | None,
+        mode: Mode,
+        rows: NDArray[np.int64],
+        *,
+        alpha: float | None = None,
     ) -> Candidates:
         """Scores of any products, in R or not: the same numbers as `candidates` gives them."""
         lexical = None if mode == "semantic" else self.bundle.lexical.score(terms, rows)
         semantic = None
         if vector is not None and mode != "lexical":
             semantic = self.bundle.dense.score(vector, rows)
-        return blended(rows, semantic, lexical, self.calibration.alpha)
+        return blended(rows, semantic, lexical, self._alpha(alpha))
 
     def retrieve(
         self, query: str, mode: Mode, depth: int, *, exact: bool = False

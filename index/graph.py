@@ -55,6 +55,10 @@ class Graph:
             asked *= 2
         return None
 
+    def way(self, _passing: int) -> str:
+        """How some rows are searched alone."""
+        return "over_fetch"
+
     def _nearest(self, query: NDArray[np.float32], count: int) -> Rows | None:
         try:
             labels, _ = self._index.knn_query(query[None, :], k=count, num_threads=1)

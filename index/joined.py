@@ -151,6 +151,15 @@ class JoinedDense(DenseArm):
             vectors[places] = self._parts[number].take(rows[places] - self._starts[number])
         return vectors
 
+    def way(self, count: int, among: Subset, *, exact: bool = False) -> str:
+        """How `top` with these arguments finds rows of `among`, one word a way of the parts."""
+        ways = [
+            part.way(count, own, exact=exact)
+            for part, own in zip(self._parts, self._subsets(among), strict=True)
+            if own is not None and len(own)
+        ]
+        return "+".join(dict.fromkeys(ways)) or "exact_scan"
+
     def looks_at_all(self, count: int, among: Subset | None = None, *, exact: bool = False) -> bool:
         """Whether `top` with these arguments scores every row (of `among`), without a proposer."""
         return all(

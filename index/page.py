@@ -35,9 +35,12 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Page:
-    """What the request sees of R. `past` is set when the page begins beyond the last member."""
+    """What the request sees of R. `past` is set when the page begins beyond the last hit.
 
-    passing: Rows
+    `shown` are the places of all hits, in order.
+    """
+
+    shown: Rows
     total: Total
     tier_counts: dict[str, int]
     confident: bool
@@ -62,10 +65,9 @@ def least_relevance(part: ModeCalibration, request: SearchRequest) -> float:
     return max(part.thresholds.least(request.min_tier), request.min_relevance or 0.0)
 
 
-def cut(found: Candidates, ranking: Ranking, request: SearchRequest) -> Page:
-    """Count what passes, say whether there may be more."""
-    passing = ranking.order
-    counts = np.bincount(ranking.grades.take(passing), minlength=len(TIERS)).tolist()
+def cut(found: Candidates, ranking: Ranking, shown: Rows, request: SearchRequest) -> Page:
+    """Count the hits, which are at the places `shown`; say whether there may be more."""
+    counts = np.bincount(ranking.grades.take(shown), minlength=len(TIERS)).tolist()
     lowest = TIERS.index(request.min_tier)
     # Nothing beyond an arm's c-th candidate scores higher in that arm; while that candidate itself
     # passes the cut, products outside R might too.
@@ -73,11 +75,15 @@ def cut(found: Candidates, ranking: Ranking, request: SearchRequest) -> Page:
         bool((ranking.relevance[found.rows == row] >= ranking.least).any()) for row in found.last
     )
     return Page(
-        passing,
-        Total(len(passing), "gte" if open_ended else "eq"),
-        {TIERS[grade]: counts[grade] for grade in range(len(TIERS) - 1, lowest - 1, -1)},
+        shown,
+        Total(len(shown), "gte" if open_ended else "eq"),
+        {
+            TIERS[grade]: counts[grade]
+            for grade in range(len(TIERS) - 1, -1, -1)
+            if grade >= lowest or counts[grade]  # a pin may lie below the cut
+        },
         confident=bool((ranking.grades > 0).any()),
-        past=request.offset >= len(passing) > 0,
+        past=request.offset >= len(shown) > 0,
     )
 
 
@@ -91,7 +97,7 @@ def hits(
     alpha: float | None,
 ) -> tuple[Hit, ...]:
     """The hits of the page, fetched from the store."""
-    shown = page.passing[request.offset : request.offset + request.limit]
+    shown = page.shown[request.offset : request.offset + request.limit]
     rows = found.rows[shown]
     explanations: list[Explanation | None] = [None] * len(shown)
     if request.explain:

@@ -58,6 +58,10 @@ class ByteScan:
         self._longest_rest = longest_rest + vectors.dim * float(_EPSILON) * longest
         self._product = ByteProduct(codes, _ZERO)
 
+    def way(self, _passing: int) -> str:
+        """How some rows are searched alone."""
+        return "masked_scan"
+
     def propose(self, query: NDArray[np.float32], count: int, among: Rows | None = None) -> Rows:
         """Rows in ascending order that hold all of the `count` nearest, ties included.
 
