@@ -13,6 +13,7 @@ the nearest whatever the vectors are, and an exact look at these few ends in the
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,5 +84,5 @@ class ByteScan:
         return near if among is None else among.take(near)
 
 
-def _longest(rows: NDArray[np.float64]) -> float:
+def _longest(rows: NDArray[np.floating[Any]]) -> float:
     return float(np.linalg.norm(rows, axis=1).max())

@@ -109,6 +109,5 @@ def store_as(vectors: Vectors, kind: VectorKind) -> VectorTable:
 
 
 def _floats(stored: NDArray[np.generic], factors: NDArray[np.float32] | None) -> Vectors:
-    if factors is not None:
-        return np.multiply(stored, factors[:, None], dtype=np.float32)
-    return stored.astype(np.float32, copy=False)
+    floats: Vectors = stored.astype(np.float32, copy=False)
+    return floats if factors is None else floats * factors[:, None]

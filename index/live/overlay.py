@@ -148,7 +148,9 @@ class Overlay:
     def vector(self, row: int) -> Vectors:
         """The vector of a row, (dim,) float32, as it is stored."""
         added = row - len(self.base.store)
-        return self.vectors[added] if added >= 0 else self.base.dense.take(np.array([row]))[0]
+        rows = self.vectors[added:] if added >= 0 else self.base.dense.take(np.array([row]))
+        vector: Vectors = rows[0]
+        return vector
 
     def changed(self, additions: Sequence[Addition], gone: Sequence[str]) -> Overlay:
         """The next state: `additions` put, each id once, and the products `gone` taken away."""
