@@ -20,15 +20,17 @@ from catalog.model import Product
 from catalog.typed import Kind
 from export.bundle import Encoder, Precision, copy_serving_files
 from index.build_parts import EMBEDDED_FILE, WHOLE_DIR, finish, write_parts
-from index.bundle import ENCODER_DIR, LEXICAL_DIR, IndexBundle
+from index.bundle import ENCODER_DIR, LEXICAL_DIR, SPELLING_DIR, IndexBundle
 from index.calibration import Calibration, default_calibration
 from index.dense import DenseSettings, Vectors
 from index.dense_build import Target
 from index.lexical import LexicalSettings, settings_json
 from index.lexical_build import LexicalBuilder
 from index.progress import progress
+from index.spelling import build as spelling
 from index.store import FileStore, ProductStore, StoreWriter
 from index.versions import new_version, publish
+from index.words.settings import WordPlan, WordSettings
 
 _CHUNK = 8192  # products embedded between two writes
 _PROBES = 200  # queries that measure the recall of the graph
@@ -51,6 +53,7 @@ class BuildSettings:
     dims: int = 0
     shards: int = 1
     columns: Mapping[str, Kind] = field(default_factory=dict)
+    words: WordSettings = field(default_factory=WordSettings)
 
 
 @dataclass(frozen=True)
@@ -101,19 +104,22 @@ def build_index(
     fingerprints of what went in. `duplicates` hears of every product whose id was there already.
 
     Raises:
-        CatalogError: there is no product.
+        CatalogError: there is no product, or a file about words is wrong.
         BundleError: `encoder_dir` is damaged, or the encoder gives vectors that are not finite.
         JudgmentError, EncoderMismatch: from `calibrate`.
 
     """
     settings = settings or BuildSettings()
     encoder = encoder.cut(settings.dims) if settings.dims else encoder
+    words = settings.words.plan()
     version = new_version(root)
     clear_abandoned(version.parent)  # every version has a name of its own
     with writing(version) as directory:
         whole = directory if settings.shards == 1 else directory / WHOLE_DIR
         whole.mkdir(exist_ok=True)
-        store = _read_products(products, whole, settings.lexical, duplicates)
+        builder = LexicalBuilder(settings.lexical, analyser=words.base, learn=words.learn)
+        store = _read_products(products, whole, builder, duplicates)
+        _learn_words(builder, whole, directory, words)
         plan = calibrate(store, encoder)
         vectors = _embed(store, encoder, whole)
         probes = encoder.encode_queries(list(_probe_texts(store, plan.probes)))
@@ -130,6 +136,7 @@ def build_index(
             "candidates": settings.candidates,
             "precision": precision,
             "lexical": settings_json(settings.lexical),
+            "words": words.record(),
             "dense": asdict(arms.dense.settings),
             "dims": encoder.dim,
         }
@@ -151,10 +158,9 @@ def build_index(
 def _read_products(
     products: Iterable[Product],
     directory: Path,
-    settings: LexicalSettings,
+    builder: LexicalBuilder,
     duplicates: Callable[[Product], None],
 ) -> ProductStore:
-    builder = LexicalBuilder(settings)
     with (
         StoreWriter(directory) as writer,
         progress("reading products", None, "products") as advance,
@@ -168,8 +174,15 @@ def _read_products(
     store = FileStore.load(directory)
     if not len(store):
         raise CatalogError("there is no product to index")
-    builder.save(directory / LEXICAL_DIR)
     return store
+
+
+def _learn_words(builder: LexicalBuilder, whole: Path, directory: Path, words: WordPlan) -> None:
+    """Postings, spelling and suggestions: all that is made of the words of the catalogue."""
+    lexical = builder.build()
+    lexical.save(whole / LEXICAL_DIR)
+    dictionary = spelling.learn(builder.corpus, lexical.analyser, words.queries)
+    dictionary.save(directory / SPELLING_DIR)
 
 
 def _embed(store: ProductStore, encoder: Encoder, directory: Path) -> Vectors:

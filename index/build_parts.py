@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from catalog.artefact import write_manifest
 from catalog.typed import Kind
-from index.bundle import ENCODER_DIR, LEXICAL_DIR
+from index.bundle import ENCODER_DIR, LEXICAL_DIR, SPELLING_DIR, SUGGEST_DIR
 from index.calibration import Calibration
 from index.dense import DenseSettings
 from index.dense_build import Target, arrange, measured, stored_quality
@@ -31,7 +31,7 @@ from index.versions import KIND
 QUALITY_FILE = "quality.json"
 EMBEDDED_FILE = "embedded.npy"  # vectors as the encoder gave them, while the index is built
 WHOLE_DIR = "whole"  # the uncut index, until its shards are written
-LIBRARIES = ("gradus", "numpy", "hnswlib", "PyStemmer", "onnxruntime", "tokenizers")
+LIBRARIES = ("gradus", "numpy", "hnswlib", "PyStemmer", "regex", "onnxruntime", "tokenizers")
 Vectors = NDArray[np.float32]
 
 
@@ -103,9 +103,10 @@ def finish(
 ) -> None:
     """Write calibration, quality and manifest; every shard gets them too, and the encoder."""
     for number, part in enumerate(shard_directories(directory, shards) if shards > 1 else []):
-        if (directory / ENCODER_DIR).is_dir():
-            # One copy on the disk: a link costs nothing, and files of an index never change.
-            shutil.copytree(directory / ENCODER_DIR, part / ENCODER_DIR, copy_function=os.link)
+        for shared in (ENCODER_DIR, SPELLING_DIR, SUGGEST_DIR):
+            if (directory / shared).is_dir():
+                # One copy on the disk: a link costs nothing, and files of an index never change.
+                shutil.copytree(directory / shared, part / shared, copy_function=os.link)
         calibration.save(part)
         of_shard = {**config, "shard": {"number": number + 1, "of": shards}}
         _manifest(part, parents, of_shard, {**quality, "dense": quality["dense"]["shards"][number]})

@@ -14,13 +14,23 @@ from index.dense import DenseArm
 from index.filtering.columns import Columns
 from index.lexical import LexicalArm
 from index.shards import LEXICAL_DIR, Arms, shard_directories
+from index.spelling.dictionary import Dictionary
 from index.store import ProductStore
 from index.subset import Subset
 from index.versions import KIND, resolve
 
 ENCODER_DIR = "encoder"
+SPELLING_DIR = "spelling"
+SUGGEST_DIR = "suggest"
 
-__all__ = ["ENCODER_DIR", "LEXICAL_DIR", "IndexBundle", "check_whole"]
+__all__ = [
+    "ENCODER_DIR",
+    "LEXICAL_DIR",
+    "SPELLING_DIR",
+    "SUGGEST_DIR",
+    "IndexBundle",
+    "check_whole",
+]
 
 
 @dataclass(frozen=True)
@@ -28,7 +38,7 @@ class IndexBundle:
     """One version of an index. `candidates` is c, the depth of each arm, fixed at the build.
 
     `alive` are the rows that stand, None for all of them: live updates take rows away and add
-    others, and a row never changes its number.
+    others, and a row never changes its number. `spelling` is None for none.
     """
 
     directory: Path
@@ -40,6 +50,7 @@ class IndexBundle:
     calibration: Calibration
     candidates: int
     alive: Subset | None = None
+    spelling: Dictionary | None = None
 
     def standing(self, among: Subset | None = None) -> Subset | None:
         """Rows of `among` (None for all) that were not deleted; None when that is every row."""
@@ -86,15 +97,17 @@ class IndexBundle:
             arms.columns,
             Calibration.load(directory),
             int(manifest.config.get("candidates", 200)),
+            spelling=Dictionary.load(directory / SPELLING_DIR),
         )
 
     @classmethod
     def unpublished(cls, directory: Path, arms: Arms, candidates: int, encoder: str) -> IndexBundle:
         """A bundle still being built: no manifest on disk yet, the shipped calibration."""
+        spelling = Dictionary.load(directory / SPELLING_DIR)
         manifest = Manifest(KIND, SCHEMA, "", {}, parents={"encoder": encoder})
         shipped = default_calibration()
         parts = arms.store, arms.lexical, arms.dense, arms.columns
-        return cls(directory, manifest, *parts, shipped, candidates)
+        return cls(directory, manifest, *parts, shipped, candidates, spelling=spelling)
 
     def open_encoder(
         self, *, verify: bool = True, threads: int = 1, provider: Provider = "cpu"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,6 @@ from index.lexical import LexicalIndex, LexicalSettings, Statistics
 from index.words.analyser import Analyser
 from index.words.corpus import Corpus, Numbers
 
-NAMING = ("title", "brand", "category", "attributes")  # fields that name a product
 _NO_NUMBERS = np.empty(0, np.int64)
 
 
@@ -29,17 +28,17 @@ class LexicalBuilder:
         settings: LexicalSettings | None = None,
         mean_lengths: Mapping[str, float] | None = None,
         analyser: Analyser | None = None,
-        *,
-        learn: bool = False,
+        learn: Callable[[Corpus], Analyser] | None = None,
     ) -> None:
         """With `mean_lengths` of the fields these count, not the means of what is added.
 
-        With `learn` the compounds of the products added are learnt from them, else the analyser is
-        taken as it is.
+        `learn` makes the analyser that the index keeps from all words added; without it that is
+        `analyser`, English unless given, which cuts texts into words in any case.
         """
         self.settings = settings or LexicalSettings()
         self.corpus = Corpus(self.settings.fields, analyser or Analyser())
-        self._given_analyser = None if learn else analyser or Analyser()
+        self._reading = analyser or Analyser()
+        self._learn = learn
         self._mean_lengths = mean_lengths
 
     def add(self, product: Product) -> None:
@@ -48,7 +47,7 @@ class LexicalBuilder:
 
     def build(self) -> LexicalIndex:
         """The index of all products added so far."""
-        analyser = self._given_analyser or self.corpus.learn(NAMING)
+        analyser = self._reading if self._learn is None else self._learn(self.corpus)
         reading = _Reading(self.corpus, analyser)
         fields = {name: _Field(self.corpus, reading, name) for name in self.settings.fields}
         means = self._mean_lengths or {name: field.mean_length() for name, field in fields.items()}

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.text import normalise
-from index.lexical_build import NAMING
 from index.spelling.deletions import Deletions
 from index.spelling.dictionary import Dictionary
 from index.spelling.letters import Letters
 from index.words.analyser import Analyser
 from index.words.corpus import Corpus
 from index.words.segment import is_unspaced
+from index.words.settings import NAMING
 
 _NAMING_WEIGHT = 4.0  # a product's name against its description
 _LOG_WEIGHT = 8.0  # a logged query against a product

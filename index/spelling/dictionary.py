@@ -123,5 +123,18 @@ class Dictionary:
             ) from error
 
 
+NOTHING = Dictionary(
+    {},
+    np.empty(0, np.float32),
+    frozenset(),
+    np.empty(0, np.int64),
+    np.empty(0, np.int32),
+    {},
+    Letters({}, {}, 0),
+    Deletions.of([]),
+    1.0,
+)
+
+
 def _dump(path: Path, body: object) -> None:
     path.write_text(json.dumps(body, ensure_ascii=False) + "\n", encoding="utf-8")

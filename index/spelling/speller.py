@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import exp, log
 
+from index.lexical import LexicalArm
 from index.spelling.deletions import LEAST_FOR_TWO
-from index.spelling.dictionary import Dictionary
+from index.spelling.dictionary import NOTHING, Dictionary
 from index.spelling.slips import IMPOSSIBLE, channel
 
 LEAST_LETTERS = 3
@@ -23,6 +24,7 @@ _UNKNOWN = 0.04  # that a word spelt right is none of the shop's
 _MARGIN = log(10.0)  # how much likelier a correction has to be
 _ENOUGH = log(10.0)  # so much likelier with one slip, two need not be looked for
 _VOUCHED = 2  # times that two words stand beside each other in the catalogue
+_UNDERSTOOD = 3  # products that hold each term of a word that is known in another form
 _CACHE = 1 << 14
 
 
@@ -32,6 +34,10 @@ class Correction:
 
     typed: str
     meant: str
+
+    def record(self) -> dict[str, str]:
+        """As an answer shows it."""
+        return {"from": self.typed, "to": self.meant}
 
 
 @dataclass(frozen=True)
@@ -55,10 +61,23 @@ class Speller:
     `understood` tells words that the index knows in another form: inflected, compounds, synonyms.
     """
 
-    def __init__(self, dictionary: Dictionary, understood: Callable[[str], bool]) -> None:
-        self.dictionary = dictionary
+    def __init__(self, dictionary: Dictionary | None, understood: Callable[[str], bool]) -> None:
+        self.dictionary = dictionary or NOTHING
         self._understood = understood
         self.correct = lru_cache(_CACHE)(self._correct)
+
+    @classmethod
+    def over(cls, dictionary: Dictionary | None, lexical: LexicalArm) -> Speller:
+        """The speller of an index; one that leaves everything alone without a dictionary."""
+        analyser = lexical.analyser
+
+        def understood(word: str) -> bool:
+            return all(
+                lexical.document_frequency(term) >= _UNDERSTOOD
+                for term, _ in analyser.terms_of(word)
+            )
+
+        return cls(dictionary, understood)
 
     def _correct(self, text: str) -> tuple[str, tuple[Correction, ...]]:
         """The normalised text with its slips mended, and the corrections in order.

@@ -79,6 +79,10 @@ class Analyser:
         length = sum(not all(stop for _, stop in terms) for terms in read)
         return plain + self.group_terms(plain), length
 
+    def phrase(self, text: str) -> list[str]:
+        """The terms of a synonym's phrase, stop words included."""
+        return [term for word in self.words(text) for term, _ in self.terms_of(word)]
+
     def group_terms(self, terms: list[str]) -> list[str]:
         """The terms of the groups and compounds in a sequence of terms, once an occurrence.
 

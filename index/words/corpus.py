@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from catalog.text import normalise
 from index.words.analyser import Analyser
-from index.words.compounds import candidates, shows
+from index.words.compounds import LEAST_JOINED, candidates, shows
 
 Numbers = NDArray[np.int64]
 
@@ -122,12 +122,24 @@ class Corpus:
             ):
                 shown[joined] = apart + hyphens
                 splits[joined] = (base.stem(first), base.stem(rest))
+        splits |= self._only_hyphenated({base.stem(word) for word in products} | splits.keys())
         nouns: Counter[str] = Counter()
         if base.language.compounding:
             for word, count in products.items():
                 if word.isalpha() and word not in stops:
                     nouns[base.stem(word)] += count
         return Analyser(base.language, splits, nouns, base.groups)
+
+    def _only_hyphenated(self, taken: Collection[str]) -> dict[str, tuple[str, ...]]:
+        """Compounds that nobody here writes joined, unless that is the stem of another word."""
+        base, stops = self._analyser, self._analyser.language.stop_words
+        found: dict[str, tuple[str, ...]] = {}
+        for (first, rest), count in sorted(self._hyphens.items()):
+            joined = base.stem(first + rest)
+            if stops.isdisjoint((first, rest)) and joined not in taken and joined not in found:
+                if len(joined) >= LEAST_JOINED and shows(0, 0, count, 1):
+                    found[joined] = (base.stem(first), base.stem(rest))
+        return found
 
     def _spaced(self, names: Iterable[str]) -> Callable[[str, str], int]:
         keys, counts = self.pairs(names)

@@ -40,8 +40,38 @@ class Group:
         return f"{'|'.join(' '.join(phrase) for phrase in self.asked)}>{every}"
 
 
-def read_synonyms(path: Path, terms: Callable[[str], list[str]]) -> tuple[Group, ...]:
-    """The groups of a file, in its order; `terms` reads a phrase as the index reads texts.
+@dataclass(frozen=True)
+class RawGroup:
+    """A line of the file: the phrases left and right of the arrow, twice the same without one."""
+
+    asked: tuple[str, ...]
+    found: tuple[str, ...]
+
+
+def groups_of(raw: Iterable[RawGroup], terms: Callable[[str], list[str]]) -> tuple[Group, ...]:
+    """The groups as an index reads them.
+
+    What the index takes for the same words anyway falls together; a group of which nothing is left
+    to find falls away.
+    """
+    taken: set[Phrase] = set()
+    groups: list[Group] = []
+    for line in raw:
+        asked = _distinct(line.asked, terms)
+        found = tuple(dict.fromkeys((*asked, *_distinct(line.found, terms))))
+        asked = tuple(phrase for phrase in asked if phrase not in taken)
+        if asked and len(found) > 1:
+            taken.update(asked)
+            groups.append(Group(asked, found))
+    return tuple(groups)
+
+
+def _distinct(texts: Iterable[str], terms: Callable[[str], list[str]]) -> tuple[Phrase, ...]:
+    return tuple(dict.fromkeys(tuple(terms(text)) for text in texts))
+
+
+def read_synonyms(path: Path, terms: Callable[[str], list[str]]) -> tuple[RawGroup, ...]:
+    """The lines of a file, in its order; `terms` reads a phrase as the index reads texts.
 
     Raises CatalogError with the line that is wrong.
     """
@@ -53,18 +83,19 @@ def read_synonyms(path: Path, terms: Callable[[str], list[str]]) -> tuple[Group,
         raise CatalogError(
             f"the synonyms cannot be read: {error.strerror}", where=path, hint="Check the path."
         ) from error
-    groups: list[Group] = []
+    groups: list[RawGroup] = []
     first_line: dict[Phrase, int] = {}
     for number, line in enumerate(lines, start=1):
         text = line.partition("#")[0].strip()
         if not text:
             continue
-        group = _group(text, terms, f"{path}, line {number}")
-        for phrase in group.asked:
+        where = f"{path}, line {number}"
+        group = _group(text, terms, where)
+        for phrase in _distinct(group.asked, terms):
             if phrase in first_line:
                 raise CatalogError(
                     f"{' '.join(phrase)!r} is in line {first_line[phrase]} already",
-                    where=f"{path}, line {number}",
+                    where=where,
                     expected="each phrase in one group",
                     hint="Write both lines as one group.",
                 )
@@ -73,8 +104,8 @@ def read_synonyms(path: Path, terms: Callable[[str], list[str]]) -> tuple[Group,
     return tuple(groups)
 
 
-def _group(text: str, terms: Callable[[str], list[str]], where: str) -> Group:
-    sides = text.split("=>")
+def _group(text: str, terms: Callable[[str], list[str]], where: str) -> RawGroup:
+    sides = [_phrases(side, terms, where) for side in text.split("=>")]
     if len(sides) > 2:
         raise CatalogError(
             "there is more than one => in the line",
@@ -82,33 +113,29 @@ def _group(text: str, terms: Callable[[str], list[str]], where: str) -> Group:
             expected="a, b => c, d",
             found=text[:80],
         )
-    phrases = [_phrases(side, terms, where) for side in sides]
-    if len(sides) == 1:
-        if len(phrases[0]) < 2:
-            raise CatalogError(
-                "a group has at least two phrases that differ",
-                where=where,
-                expected="a, b",
-                found=text[:80],
-                hint="Words that only differ in their ending are the same to the index already.",
-            )
-        return Group(phrases[0], phrases[0])
-    asked, found = phrases
-    every = tuple(dict.fromkeys((*asked, *found)))
-    if every == asked:
+    group = RawGroup(sides[0], sides[-1])
+    if len(sides) == 1 and len(_distinct(group.asked, terms)) < 2:
+        raise CatalogError(
+            "a group has at least two phrases that differ",
+            where=where,
+            expected="a, b",
+            found=text[:80],
+            hint="Words that only differ in their ending are the same to the index already.",
+        )
+    if len(sides) == 2 and set(_distinct(group.found, terms)) <= set(_distinct(group.asked, terms)):
         raise CatalogError(
             "the right side adds nothing to the left one",
             where=where,
             expected="a, b => c, d",
             found=text[:80],
         )
-    return Group(asked, every)
+    return group
 
 
-def _phrases(side: str, terms: Callable[[str], list[str]], where: str) -> tuple[Phrase, ...]:
-    found: list[Phrase] = []
-    for text in side.split(","):
-        phrase = tuple(terms(text))
+def _phrases(side: str, terms: Callable[[str], list[str]], where: str) -> tuple[str, ...]:
+    texts = tuple(text.strip() for text in side.split(","))
+    for text in texts:
+        phrase = terms(text)
         if not phrase:
             raise CatalogError(
                 "a phrase without letters or digits",
@@ -121,10 +148,9 @@ def _phrases(side: str, terms: Callable[[str], list[str]], where: str) -> tuple[
                 "a phrase is too long",
                 where=where,
                 expected=f"at most {MOST_WORDS} words",
-                found=f"{len(phrase)}: {text.strip()[:80]}",
+                found=f"{len(phrase)}: {text[:80]}",
             )
-        found.append(phrase)
-    return tuple(dict.fromkeys(found))
+    return texts
 
 
 class PhraseTable:
