@@ -59,6 +59,28 @@ def build(
             "auto, the faster one at this size."
         ),
     ] = "auto",
+    vectors: Annotated[
+        str, typer.Option(help="How vectors are stored: fp32, fp16 or int8.")
+    ] = "fp32",
+    dims: Annotated[
+        int, typer.Option(help="Keep the first so many dimensions of each vector; 0 keeps all.")
+    ] = 0,
+    shards: Annotated[
+        int, typer.Option(help="Cut the catalogue by product id; statistics stay global.")
+    ] = 1,
+    recall_target: Annotated[
+        float | None,
+        typer.Option(
+            help="Tune the graph: try several links and breadths against exact search, keep the "
+            "quickest that finds this share of the nearest 10 and 20. Without it 0.99 is reached "
+            "by breadth alone."
+        ),
+    ] = None,
+    links: Annotated[int, typer.Option(help="M of the graph: links a node.")] = 32,
+    ef_construction: Annotated[int, typer.Option(help="Breadth of building the graph.")] = 200,
+    ef: Annotated[
+        int, typer.Option(help="Least breadth of searching the graph; raised as recall needs.")
+    ] = 200,
     publish: Annotated[
         bool, typer.Option(help="Make the new version the live one at once.")
     ] = True,
@@ -81,6 +103,13 @@ def build(
         strict=strict,
         live=publish,
         plan=plan,
+        vectors=vectors,
+        dims=dims,
+        shards=shards,
+        recall_target=recall_target,
+        links=links,
+        ef_construction=ef_construction,
+        ef=ef,
     )
     typer.echo(job.run())
 
@@ -132,12 +161,24 @@ def search(
     ] = "substitute",
     exact: Annotated[bool, typer.Option("--exact", help="Scan every vector, no graph.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Show how each hit scored.")] = False,
+    filter_: Annotated[
+        str, typer.Option("--filter", help="Which products may be found: price < 5 AND …")
+    ] = "",
+    facets: Annotated[str, typer.Option(help="Fields to count values of: brand,category")] = "",
+    sort: Annotated[str, typer.Option(help="Order within a tier: price:asc, newest, …")] = "",
+    fields: Annotated[str, typer.Option(help="Fields to show with --json: title,price")] = "",
+    highlight: Annotated[str, typer.Option(help="Fields to mark with --json: title")] = "",
+    group_by: Annotated[str, typer.Option(help="Field of which to show one hit a value.")] = "",
+    rules: Annotated[
+        Path | None, typer.Option(help="Pins and buries, instead of those of the index.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
     """Ask an index one query."""
     from index.engine import Engine
     from index.report import answer_json, answer_table
     from index.request import SearchRequest
+    from index.rules import read_rules
 
     request = SearchRequest(
         query,
@@ -147,6 +188,17 @@ def search(
         min_tier=min_tier,  # type: ignore[arg-type]
         exact=exact,
         explain=explain,
+        filter=filter_,
+        facets=_names(facets),
+        sort=_names(sort),
+        fields=_names(fields),
+        highlight=_names(highlight),
+        group_by=group_by,
     ).validated()
-    result = Engine.open(index).search(request)
+    kept = None if rules is None else read_rules(rules)
+    result = Engine.open(index, rules=kept).search(request)
     typer.echo(answer_json(result) if as_json else answer_table(result))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

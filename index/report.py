@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import orjson
 
 from index.request import Hit, SearchResult
 from index.versions import Version
+
+_TOLD = {"page", "query", "filter", "filter_passing", "rules"}
 
 
 def answer_table(result: SearchResult) -> str:
@@ -19,13 +22,17 @@ def answer_table(result: SearchResult) -> str:
     if result.hits:
         lines.append(f"{'#':>3}  {'tier':<11}{'relevance':<11}{'price':>9}  title")
         lines += [_hit_line(hit) for hit in result.hits]
+    lines += [_facet_line(name, values) for name, values in result.facets.items()]
+    lines += [
+        f"{name}: {stats['min']} to {stats['max']}" for name, stats in result.facet_stats.items()
+    ]
     counts = ", ".join(f"{count} {tier}" for tier, count in result.tier_counts.items())
     more = " or more" if result.total.relation == "gte" else ""
     lines.append(
         f"{result.total.value}{more} in all ({counts}); {result.timing_ms['total']:.1f} ms; "
         f"calibration {result.index.calibration}"
     )
-    lines += [f"{part}: {note}" for part, note in result.plan.items() if part in {"page", "query"}]
+    lines += [f"{part}: {note}" for part, note in result.plan.items() if part in _TOLD]
     return "\n".join(lines)
 
 
@@ -52,7 +59,17 @@ def _hit_line(hit: Hit) -> str:
     shown = "" if price is None else f"{price:,.2f}"
     title = str(hit.product.get("title", ""))
     line = f"{hit.rank:>3}  {hit.tier:<11}{hit.relevance:<11.3f}{shown:>9}  {title[:90]}"
+    if hit.group is not None and hit.group.size > 1:
+        line += f"  (+{hit.group.size - 1} of {hit.group.value})"
+    if hit.rule is not None:
+        line += f"  [{hit.rule}]"
     if hit.explain is None:
         return line
     parts = {name: value for name, value in vars(hit.explain).items() if isinstance(value, float)}
     return line + "\n       " + ", ".join(f"{name} {value:.3f}" for name, value in parts.items())
+
+
+def _facet_line(name: str, values: Sequence[Mapping[str, Any]]) -> str:
+    shown = ", ".join(f"{each['value']} {each['count']}" for each in values[:12])
+    more = f" and {len(values) - 12} more" if len(values) > 12 else ""
+    return f"{name}: {shown or 'no values'}{more}"

@@ -29,6 +29,8 @@ def answer(request: SearchRequest, result: SearchResult, request_id: str) -> byt
             "total": {"value": result.total.value, "relation": result.total.relation},
             "tier_counts": result.tier_counts,
             "no_confident_match": result.no_confident_match,
+            "facets": result.facets,
+            "facet_stats": result.facet_stats,
             "page": {"limit": request.limit, "offset": request.offset},
             "index": {
                 "version": result.index.version,
@@ -56,6 +58,12 @@ def _hit(hit: Hit) -> dict[str, Any]:
         "tier": hit.tier,
         "fields": hit.product,
     }
+    if hit.highlight is not None:
+        body["highlight"] = hit.highlight
+    if hit.rule is not None:
+        body["rule"] = hit.rule
+    if hit.group is not None:
+        body["group"] = {"value": hit.group.value, "size": hit.group.size}
     if hit.explain is not None:
         body["explain"] = {name: getattr(hit.explain, name) for name in _EXPLAINED}
     return body

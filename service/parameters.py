@@ -10,6 +10,7 @@ from starlette.datastructures import Headers, QueryParams
 
 from index.calibration import Mode, Tier
 from index.request import MAX_DEPTH, MAX_LIMIT, MAX_QUERY_CHARACTERS, SearchRequest
+from service.name_lists import Marked, Names
 from service.problems import Fault, RequestError
 
 
@@ -40,6 +41,32 @@ class SearchParameters(BaseModel):
     explain: bool = Field(
         default=False, description="Say of each hit how its relevance came about."
     )
+    filter: str = Field(
+        default="",
+        description="Which products may be found, in the language of docs/filters.md.",
+        examples=['brand = "Oatly" AND price < 5 AND in_stock = true'],
+    )
+    facets: Names = Field(
+        default=(), description="Fields whose values are counted.", examples=["brand,category"]
+    )
+    sort: Names = Field(
+        default=(),
+        description="Order within a tier: FIELD, FIELD:asc or FIELD:desc, `newest`, `relevance`.",
+        examples=["price:asc"],
+    )
+    fields: Names = Field(
+        default=(),
+        description="Fields that hits show; all of them without this.",
+        examples=["title,price"],
+    )
+    highlight: Marked = Field(
+        default=(),
+        description="Fields to return as HTML with the query's words in <mark>; `true`: the title.",
+        examples=["title,description"],
+    )
+    group_by: str = Field(
+        default="", description="Field whose values stand for one product: one hit of each."
+    )
 
     timeout_ms: int | None = Field(
         default=None,
@@ -67,6 +94,12 @@ class SearchParameters(BaseModel):
             min_tier=self.min_tier,
             exact=self.exact,
             explain=self.explain,
+            filter=self.filter,
+            facets=self.facets,
+            sort=self.sort,
+            fields=self.fields,
+            highlight=self.highlight,
+            group_by=self.group_by,
         ).validated()
 
 

@@ -151,7 +151,8 @@ def from_gradus(error: GradusError) -> Problem:
     if status == 500:
         return INTERNAL
     headers = {"Retry-After": str(RETRY_SECONDS)} if status in (429, 503) else {}
-    faults = [Fault("#/q", str(error))] if status == 422 else []
+    # A query error says in `where` which parameter is at fault, the query itself if it does not.
+    faults = [Fault(f"#/{error.where or 'q'}", str(error))] if status == 422 else []
     return Problem(status, error.code, str(error), faults, headers)
 
 

@@ -53,6 +53,13 @@ class Explanation(Declared):
     thresholds: Thresholds
 
 
+class Group(Declared):
+    """The products that a hit stands for."""
+
+    value: str | None = Field(description="Null for a product without a value.")
+    size: int = Field(ge=1, description="How many of them pass.")
+
+
 class Hit(Declared):
     """One product of the answer."""
 
@@ -61,11 +68,33 @@ class Hit(Declared):
     relevance: float = Field(ge=0, le=1, description="Expected gain, comparable between queries.")
     tier: Tier
     fields: dict[str, Any] = Field(description="The product as the shop wrote it.")
+    highlight: dict[str, str] | None = Field(
+        default=None,
+        description="Fields as HTML, words of the query in `<mark>`; with `highlight`.",
+    )
+    rule: Literal["pinned", "buried"] | None = Field(
+        default=None, description="Present when a rule of the shop put the hit where it is."
+    )
+    group: Group | None = Field(default=None, description="Present with `group_by`.")
     explain: Explanation | None = Field(default=None, description="Present with `explain=true`.")
 
 
+class FacetValue(Declared):
+    """A value and how many products of the result have it."""
+
+    value: str | bool
+    count: int
+
+
+class FacetStats(Declared):
+    """Least and greatest value in the result; dates in ISO 8601."""
+
+    min: float | str
+    max: float | str
+
+
 class Total(Declared):
-    """How many products pass; `gte` when there may be more."""
+    """How many hits there are, groups counted once; `gte` when there may be more."""
 
     value: int
     relation: Literal["eq", "gte"]
@@ -96,6 +125,8 @@ class SearchAnswer(Declared):
     total: Total
     tier_counts: dict[Tier, int]
     no_confident_match: bool = Field(description="Nothing in the shop is worth showing.")
+    facets: dict[str, list[FacetValue]] = Field(description="Counts by field and value.")
+    facet_stats: dict[str, FacetStats] = Field(description="Ranges of numbers and dates.")
     page: Page
     index: IndexStamp
     timing_ms: dict[str, float]
