@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -31,6 +31,7 @@ from index.dense_build import Target
 from index.graph_tuning import GRID
 from index.store import ProductStore
 from index.vectors import VectorKind
+from index.words.settings import WordSettings
 
 Number = TypeVar("Number", int, float)
 
@@ -57,6 +58,7 @@ class BuildJob:
     links: int = DenseSettings.m
     ef_construction: int = DenseSettings.ef_construction
     ef: int = DenseSettings.ef
+    words: WordSettings = field(default_factory=WordSettings)
 
     def run(self) -> str:
         """Build the version. Raises what reading, embedding and calibrating raise."""
@@ -121,6 +123,7 @@ class BuildJob:
         return BuildSettings(
             dense=dense,
             target=target,
+            words=self.words,
             dims=self.dims and _within("--dims", self.dims, 1, 1 << 16),
             shards=_within("--shards", self.shards, 1, 1000),
             columns=declared_kinds(load_layout(layout).typed for layout in self.layouts),
@@ -210,8 +213,12 @@ class BuildJob:
 
     def _parents(self) -> dict[str, str]:
         files = {f"products {path.name}": path for path in self.products}
-        if self.qrels is not None:
-            files["qrels"] = self.qrels
+        optional = {
+            "qrels": self.qrels,
+            "synonyms": self.words.synonyms,
+            "query log": self.words.query_log,
+        }
+        files |= {role: path for role, path in optional.items() if path is not None}
         return {role: _hash(path) for role, path in files.items()}
 
 

@@ -81,6 +81,20 @@ def build(
     ef: Annotated[
         int, typer.Option(help="Least breadth of searching the graph; raised as recall needs.")
     ] = 200,
+    language: Annotated[
+        str, typer.Option(help="Language of products and queries, as a code: en, de, ja …")
+    ] = "en",
+    synonyms: Annotated[
+        Path | None,
+        typer.Option(help="Synonyms, one group a line: `tv, television` or `kicks => shoes`."),
+    ] = None,
+    query_log: Annotated[
+        Path | None,
+        typer.Option(
+            help="Queries that shoppers typed, for spelling and suggestions: .txt with one a line, "
+            "or columns query, frequency."
+        ),
+    ] = None,
     publish: Annotated[
         bool, typer.Option(help="Make the new version the live one at once.")
     ] = True,
@@ -90,6 +104,7 @@ def build(
     Without --qrels and --calibration the index takes the shipped calibration, marked `default`.
     """
     from index.build_job import BuildJob
+    from index.words.settings import WordSettings
 
     job = BuildJob(
         products=tuple(products),
@@ -107,6 +122,7 @@ def build(
         dims=dims,
         shards=shards,
         recall_target=recall_target,
+        words=WordSettings(language, synonyms, query_log),
         links=links,
         ef_construction=ef_construction,
         ef=ef,

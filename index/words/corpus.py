@@ -136,9 +136,9 @@ class Corpus:
         found: dict[str, tuple[str, ...]] = {}
         for (first, rest), count in sorted(self._hyphens.items()):
             joined = base.stem(first + rest)
-            if stops.isdisjoint((first, rest)) and joined not in taken and joined not in found:
-                if len(joined) >= LEAST_JOINED and shows(0, 0, count, 1):
-                    found[joined] = (base.stem(first), base.stem(rest))
+            new = joined not in taken and joined not in found and len(joined) >= LEAST_JOINED
+            if new and stops.isdisjoint((first, rest)) and shows(0, 0, count, 1):
+                found[joined] = (base.stem(first), base.stem(rest))
         return found
 
     def _spaced(self, names: Iterable[str]) -> Callable[[str, str], int]:
