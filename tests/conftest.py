@@ -53,6 +53,8 @@ class HashEncoder:
         return [len(word) for word in words(text)]
 
     def cut(self, dims: int) -> HashEncoder:
+        if dims == self.dim:
+            return self
         shorter = copy(self)
         shorter.dim = dims
         shorter.fingerprint = cut_fingerprint(self.fingerprint, dims)
