@@ -38,13 +38,15 @@ class Forecasts:
         """Of each pair, the mean of the squared errors of P(≥1) and P(=2), in [0, 1]."""
         lower = (self.at_least_1 - (self.grade >= 1)) ** 2
         upper = (self.exactly_2 - (self.grade == 2)) ** 2
-        return (lower + upper) / 2
+        error: Scores = (lower + upper) / 2
+        return error
 
     def mean_by_query(self, values: Scores, queries: int) -> Scores:
         """The mean of `values` (pairs,) for each of so many queries; NaN for one without pairs."""
         counts = np.bincount(self.query, minlength=queries)
         sums = np.bincount(self.query, weights=values, minlength=queries)
-        return np.divide(sums, counts, out=np.full(queries, np.nan), where=counts > 0)
+        means: Scores = np.divide(sums, counts, out=np.full(queries, np.nan), where=counts > 0)
+        return means
 
 
 def together(parts: Iterable[Forecasts]) -> Forecasts:

@@ -7,7 +7,7 @@ from typing import Any
 
 from catalog.pages.markup import Html, count, element, escaped, figure, table
 from catalog.pages.whole import whole_page
-from index.evaluating.cells import interval, overlap_note
+from index.evaluating.cells import overlap_note
 from index.evaluating.charts import reliability_chart, score_histogram
 from index.evaluating.figures import FIGURES
 from index.evaluating.page_queries import worst_section
@@ -16,6 +16,7 @@ from index.evaluating.page_tables import (
     misspelt_section,
     populations_table,
     slices_section,
+    stacked,
 )
 
 Report = Mapping[str, Any]
@@ -75,7 +76,7 @@ def _figures(report: Report) -> Html:
     rows = [
         [
             escaped(name),
-            *(escaped(interval(report["modes"][mode][name])) for mode in modes),
+            *(stacked(report["modes"][mode][name]) for mode in modes),
             *(_difference(report["difference_to_lexical"][mode][name]) for mode in behind),
         ]
         for name in FIGURES
@@ -99,9 +100,8 @@ _FIGURES = (
 
 
 def _difference(record: Mapping[str, Any]) -> Html:
-    verdict = record["verdict"]
-    kind = {"better": "badge exact", "worse": "badge substitute"}.get(verdict or "", "plain")
-    return element("span", escaped(interval(record, "+")), class_=kind)
+    kind = {"better": "badge exact", "worse": "badge substitute", "level": "badge irrelevant"}
+    return stacked(record, "+", kind.get(record["verdict"] or "", "badge unjudged"))
 
 
 def _calibration(report: Report) -> Html:
@@ -117,6 +117,7 @@ def _calibration(report: Report) -> Html:
             element("h2", escaped("Calibration")),
             element("p", escaped(_CALIBRATION), class_="note"),
             element("div", drawn, class_="charts"),
+            element("h3", escaped("By mode and population")),
             populations_table(report["populations"], _POPULATIONS),
         ],
         id="calibration",

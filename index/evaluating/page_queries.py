@@ -12,7 +12,7 @@ Record = Mapping[str, Any]
 _OPEN = 3  # of the worst queries, how many show their hits from the start
 _HEADS = (
     *("rank", "judged", "said", "relevance", "semantic", "lexical", "score"),
-    *("P(exact)", "P(≥ substitute)", "product"),
+    *("P(exact)", "P(≥ subst.)", "product"),
 )
 
 
@@ -84,7 +84,7 @@ def _hits(hits: Sequence[Record]) -> Html:
             figure(hit["score"], 3),
             figure(hit["p_exact"], 3),
             figure(hit["p_at_least_substitute"], 3),
-            element("span", escaped(hit["title"]), title=hit["id"]),
+            element("span", escaped(_short(hit["title"])), title=f"{hit['id']}: {hit['title']}"),
         ]
         for hit in hits
     ]
@@ -92,6 +92,11 @@ def _hits(hits: Sequence[Record]) -> Html:
 
 
 _ARMS = ("semantic", "lexical")
+_LONGEST = 80  # characters of a title; all of it shows on pointing at it
+
+
+def _short(title: str) -> str:
+    return title if len(title) <= _LONGEST else f"{title[: _LONGEST - 1]}…"
 
 
 def _badge(grade: int | None) -> Html:

@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from catalog.pages.markup import NOTHING, Html, count, element, escaped, figure, table
+from catalog.pages.markup import NOTHING, Html, count, element, escaped, figure, joined, table
 from index.evaluating.cells import interval
 from index.evaluating.figures import FIGURES
 from index.evaluating.slice_report import ENOUGH, SLICE_FIGURES
 
 Record = Mapping[str, Any]
+
+
+def stacked(record: Record, sign: str = "", kind: str = "plain") -> Html:
+    """A mean with its interval below; a dash where nothing was measured."""
+    if record["mean"] is None:
+        return NOTHING
+    mean = element("span", escaped(f"{record['mean']:{sign}.3f}"), class_=kind)
+    low, high = record["low"], record["high"]
+    return joined([mean, element("small", escaped(f"[{low:{sign}.3f}, {high:{sign}.3f}]"))], "")
 
 
 def slices_section(slices: Sequence[Record]) -> Html:
@@ -57,6 +66,9 @@ def _remark(enough: bool, verdicts: Mapping[str, str | None]) -> Html:
     return element("span", escaped(words), class_="badge exact" if better else "badge irrelevant")
 
 
+_SLIPPED = ("ndcg@10", "recall@100", "precision@10", "tier_accuracy", "no_confident_match")
+
+
 def misspelt_section(found: Record) -> Html:
     """Clean, misspelt and relative change, by mode and figure."""
     rows = [
@@ -66,21 +78,24 @@ def misspelt_section(found: Record) -> Html:
             figure(part["clean"]["mean"], 3),
             figure(part["misspelt"]["mean"], 3),
             _percent(part["relative"]),
+            escaped(interval(part["difference"], "+")),
         ]
         for mode, of_mode in found["modes"].items()
         for name, part in of_mode.items()
+        if name in _SLIPPED
     ]
     note = (
         f"One letter wrong in each query, seed {found['seed']}; {found['unchanged']} of "
         f"{found['queries']} have no word that can go wrong. For instance: "
         + ", ".join(f"{right} → {wrong}" for right, wrong in found["examples"])
     )
+    heads = ["mode", "figure", "clean", "misspelt", "relative change", "difference"]
     return element(
         "section",
         [
             element("h2", escaped("Misspelt queries")),
             element("p", escaped(note), class_="note"),
-            table(["mode", "figure", "clean", "misspelt", "relative change"], rows, texts=(0, 1)),
+            table(heads, rows, texts=(0, 1)),
         ],
         id="misspelt",
     )

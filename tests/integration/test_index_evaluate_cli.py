@@ -192,7 +192,7 @@ def test_the_page_shows_what_was_measured(everything):
     sections = {"figures", "slices", "misspelt", "comparison", "calibration", "worst"}
     assert sections <= page.ids
     of = report["modes"]["hybrid"]["ndcg@10"]
-    shown = f"{of['mean']:.3f} [{of['low']:.3f}, {of['high']:.3f}]"
+    shown = f"{of['mean']:.3f}[{of['low']:.3f}, {of['high']:.3f}]"
     assert any(row[0] == "ndcg@10" and row[3] == shown for row in page.rows)
     worst = report["worst"][0]
     assert worst["query"] in page.texts
