@@ -20,17 +20,17 @@ from catalog.model import Product
 from catalog.typed import Kind
 from export.bundle import Encoder, Precision, copy_serving_files
 from index.build_parts import EMBEDDED_FILE, WHOLE_DIR, finish, write_parts
-from index.bundle import ENCODER_DIR, LEXICAL_DIR, SPELLING_DIR, IndexBundle
+from index.bundle import ENCODER_DIR, IndexBundle
 from index.calibration import Calibration, default_calibration
 from index.dense import DenseSettings, Vectors
 from index.dense_build import Target
 from index.lexical import LexicalSettings, settings_json
 from index.lexical_build import LexicalBuilder
 from index.progress import progress
-from index.spelling import build as spelling
 from index.store import FileStore, ProductStore, StoreWriter
 from index.versions import new_version, publish
-from index.words.settings import WordPlan, WordSettings
+from index.word_files import write_words
+from index.words.settings import WordSettings
 
 _CHUNK = 8192  # products embedded between two writes
 _PROBES = 200  # queries that measure the recall of the graph
@@ -119,7 +119,7 @@ def build_index(
         whole.mkdir(exist_ok=True)
         builder = LexicalBuilder(settings.lexical, analyser=words.base, learn=words.learn)
         store = _read_products(products, whole, builder, duplicates)
-        _learn_words(builder, whole, directory, words)
+        write_words(builder, store, words, whole, directory)
         plan = calibrate(store, encoder)
         vectors = _embed(store, encoder, whole)
         probes = encoder.encode_queries(list(_probe_texts(store, plan.probes)))
@@ -175,14 +175,6 @@ def _read_products(
     if not len(store):
         raise CatalogError("there is no product to index")
     return store
-
-
-def _learn_words(builder: LexicalBuilder, whole: Path, directory: Path, words: WordPlan) -> None:
-    """Postings, spelling and suggestions: all that is made of the words of the catalogue."""
-    lexical = builder.build()
-    lexical.save(whole / LEXICAL_DIR)
-    dictionary = spelling.learn(builder.corpus, lexical.analyser, words.queries)
-    dictionary.save(directory / SPELLING_DIR)
 
 
 def _embed(store: ProductStore, encoder: Encoder, directory: Path) -> Vectors:

@@ -17,6 +17,7 @@ from index.shards import LEXICAL_DIR, Arms, shard_directories
 from index.spelling.dictionary import Dictionary
 from index.store import ProductStore
 from index.subset import Subset
+from index.suggest.table import SuggestTable
 from index.versions import KIND, resolve
 
 ENCODER_DIR = "encoder"
@@ -38,7 +39,8 @@ class IndexBundle:
     """One version of an index. `candidates` is c, the depth of each arm, fixed at the build.
 
     `alive` are the rows that stand, None for all of them: live updates take rows away and add
-    others, and a row never changes its number. `spelling` is None for none.
+    others, and a row never changes its number. `suggestions` are None while
+    an index is built, `spelling` is None for none.
     """
 
     directory: Path
@@ -51,6 +53,7 @@ class IndexBundle:
     candidates: int
     alive: Subset | None = None
     spelling: Dictionary | None = None
+    suggestions: SuggestTable | None = None
 
     def standing(self, among: Subset | None = None) -> Subset | None:
         """Rows of `among` (None for all) that were not deleted; None when that is every row."""
@@ -98,6 +101,7 @@ class IndexBundle:
             Calibration.load(directory),
             int(manifest.config.get("candidates", 200)),
             spelling=Dictionary.load(directory / SPELLING_DIR),
+            suggestions=SuggestTable.load(directory / SUGGEST_DIR),
         )
 
     @classmethod

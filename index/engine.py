@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.errors import QueryError
 from catalog.text import normalise
 from export.bundle import Encoder
-from index.analysis import QueryTerms, query_terms
 from index.bundle import IndexBundle
 from index.calibration import Calibration, Mode
 from index.candidates import NOTHING, Arm, Candidates, absent, blended, last_rows, with_rows
@@ -24,8 +24,12 @@ from index.prepared import Prepared, plan_of
 from index.refine import Refinement, Refiner
 from index.request import IndexInfo, Query, SearchRequest, SearchResult
 from index.rules import Rules
+from index.spelling.speller import Speller
 from index.stopwatch import Stopwatch
 from index.subset import Subset
+from index.suggest.suggester import Suggester
+from index.words.languages import primary_code
+from index.words.terms import QueryTerms
 
 Vector = NDArray[np.float32]
 
@@ -42,6 +46,8 @@ class Engine:
         bundle.check_encoder(encoder)
         self.bundle = bundle
         self.encoder = encoder
+        self.speller = Speller.over(bundle.spelling, bundle.lexical)
+        self.suggester = None if bundle.suggestions is None else Suggester(bundle.suggestions)
         self.refiner = Refiner(bundle, rules)
         version, maker = bundle.version, bundle.encoder_fingerprint
         self._covered = IndexInfo(version, maker, bundle.calibration.name)
@@ -90,13 +96,27 @@ class Engine:
     def prepare(self, request: SearchRequest) -> Prepared:
         """Check and understand a request without encoding it. Raises QueryError."""
         request = request.validated()
-        text = normalise(request.q)
-        terms = query_terms(text)
+        lexical = self.bundle.lexical
+        self._check_language(request.lang)
+        text, corrections = normalise(request.q), ()
+        if request.correct:
+            text, corrections = self.speller.correct(text)
+        terms = lexical.analyser.query_terms(text)
         self.refiner.refine(request, normalise(request.q), text)  # refused before it is encoded
-        known = self.bundle.lexical.knows(terms)
+        known = lexical.knows(terms)
         # Without a known word the lexical arm is blind, and its zeros mean nothing.
         mode = "semantic" if request.mode == "hybrid" and not known else request.mode
-        return Prepared(request, text, terms, mode, bool(terms.counts), known)
+        return Prepared(request, text, terms, mode, bool(terms.counts), known, corrections)
+
+    def _check_language(self, asked: str | None) -> None:
+        spoken = self.bundle.lexical.analyser.language.code
+        if asked is not None and primary_code(asked) != spoken:
+            raise QueryError(
+                "lang is not the language of this index",
+                expected=spoken,
+                found=repr(asked),
+                hint="Leave lang out, or ask an index built with that language.",
+            )
 
     def encode(self, prepared: Prepared) -> Vector:
         """The query's vector, (dim,) float32, L2 = 1."""
@@ -130,7 +150,12 @@ class Engine:
         shown = self.refiner.dress(shown, refined, listed, request.offset, prepared.terms)
         watch.lap("fetch")
         return SearchResult(
-            query=Query(request.q, prepared.text, dropped_terms=prepared.terms.dropped),
+            query=Query(
+                request.q,
+                prepared.text,
+                tuple(correction.record() for correction in prepared.corrections),
+                prepared.terms.dropped,
+            ),
             hits=shown,
             total=page.total,
             tier_counts=page.tier_counts,

@@ -1,0 +1,115 @@
+"""A beginning of a query to the most popular ways to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from catalog.text import normalise
+from index.suggest.table import Numbers, SuggestTable, words_of
+
+MAX_SUGGESTIONS = 20
+LEAST_FOR_SLIPS = 3  # characters typed before a slip is assumed
+_MOST_WORDS = 8
+_AHEAD = 4  # as many as are asked for, since two words of one entry may begin alike
+Match = Literal["beginning", "word", "slip"]
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """One offer: the entry as `index.suggest.entries` records it, and how it fits what was typed.
+
+    `beginning`: its text goes on from there; `word`: it holds all words typed, the last one perhaps
+    begun; `slip`: the same with one letter mended in each word that nothing begins with.
+    """
+
+    entry: dict[str, Any]
+    match: Match
+
+
+class Suggester:
+    """Immutable; safe to share between threads."""
+
+    def __init__(self, table: SuggestTable) -> None:
+        self._table = table
+
+    def suggest(self, typed: str, limit: int) -> list[Suggestion]:
+        """At most `limit` entries that differ in text: best fitting first, then by popularity."""
+        text = normalise(typed)
+        if not text or limit < 1:
+            return []
+        shown: dict[str, Suggestion] = {}
+        for match, numbers in self._found(text, open_end=not typed[-1].isspace(), limit=limit):
+            for number in numbers:
+                entry = self._table.entry(number)
+                shown.setdefault(normalise(entry["text"]), Suggestion(entry, match))
+                if len(shown) == limit:
+                    return list(shown.values())
+        return list(shown.values())
+
+    def _found(self, text: str, *, open_end: bool, limit: int) -> Iterator[tuple[Match, list[int]]]:
+        count = limit * _AHEAD
+        yield "beginning", _best(self._table.starting(text if open_end else text + " "), count)
+        words = words_of(text)[:_MOST_WORDS]
+        if not words:
+            return
+        ends = [False] * (len(words) - 1) + [open_end]
+        spans = [self._spans(word, open_end=end) for word, end in zip(words, ends, strict=True)]
+        if all(spans):
+            yield "word", self._holding(spans, count)
+        if len(text) >= LEAST_FOR_SLIPS:
+            mended = [
+                span or list(self._mended(word, open_end=end))
+                for word, end, span in zip(words, ends, spans, strict=True)
+            ]
+            if all(mended) and mended != spans:
+                yield "slip", self._holding(mended, count)
+
+    def _spans(self, word: str, *, open_end: bool) -> list[tuple[int, int]]:
+        """The words meant by one typed, as ranges: itself, or all that begin with it."""
+        low, high = self._table.words_like(word)
+        if not open_end:
+            high = low + (low < high and self._table.words[low] == word)
+        return [(low, high)] if low < high else []
+
+    def _mended(self, word: str, *, open_end: bool) -> Iterator[tuple[int, int]]:
+        """Ranges of words one slip away; the first letter, seldom missed, stays."""
+        if len(word) < LEAST_FOR_SLIPS:
+            return
+        letters = self._table.letters
+        for at in range(1, len(word) + 1):
+            head, tail = word[:at], word[at:]
+            low, high = self._table.words_like(head)
+            if low == high:
+                return
+            variants = [head + letter + tail for letter in letters]
+            if tail:
+                variants.append(head + tail[1:])
+                variants += [head + letter + tail[1:] for letter in letters]
+            if len(tail) > 1:
+                variants.append(head + tail[1] + tail[0] + tail[2:])
+            for variant in variants:
+                yield from self._spans(variant, open_end=open_end)
+
+    def _holding(self, spans: list[list[tuple[int, int]]], count: int) -> list[int]:
+        """The best entries that hold one word of each list of ranges."""
+        sets = [[self._table.holding(low, high) for low, high in one] for one in spans]
+        sets.sort(key=lambda parts: sum(map(len, parts)))
+        found = _joined(sets[0])
+        for parts in sets[1:]:
+            found = found[np.isin(found, _joined(parts))]
+        return _best(found, count)
+
+
+def _joined(parts: list[Numbers]) -> Numbers:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _best(numbers: Numbers, count: int) -> list[int]:
+    """The smallest numbers, ascending, each once."""
+    if len(numbers) > count:
+        numbers = np.partition(numbers, count)[:count]
+    return sorted(set(numbers.tolist()))
