@@ -45,6 +45,13 @@ def build(
     precision: Annotated[
         str, typer.Option(help="Model of the bundle: int8, fp32 or fp16.")
     ] = "int8",
+    policy: Annotated[
+        str,
+        typer.Option(
+            help="How tiers are cut: balanced, or precision(exact)>=P@C: with confidence C at least "
+            "P of the hits shown as exact are. Wants --qrels."
+        ),
+    ] = "balanced",
     allow_in_sample: Annotated[
         bool,
         typer.Option("--allow-in-sample", help="Calibrate on queries that trained the encoder."),
@@ -114,6 +121,7 @@ def build(
         qrels=qrels,
         calibration=calibration,
         precision=precision,
+        policy=policy,
         allow_in_sample=allow_in_sample,
         strict=strict,
         live=publish,
@@ -177,6 +185,10 @@ def search(
     ] = "substitute",
     exact: Annotated[bool, typer.Option("--exact", help="Scan every vector, no graph.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Show how each hit scored.")] = False,
+    correct: Annotated[bool, typer.Option(help="Read misspelt words as what they mean.")] = True,
+    lang: Annotated[
+        str | None, typer.Option(help="Language of the query; has to be that of the index.")
+    ] = None,
     filter_: Annotated[
         str, typer.Option("--filter", help="Which products may be found: price < 5 AND …")
     ] = "",
@@ -204,6 +216,8 @@ def search(
         min_tier=min_tier,  # type: ignore[arg-type]
         exact=exact,
         explain=explain,
+        correct=correct,
+        lang=lang,
         filter=filter_,
         facets=_names(facets),
         sort=_names(sort),

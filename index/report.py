@@ -17,6 +17,8 @@ _TOLD = {"page", "query", "filter", "filter_passing", "rules"}
 def answer_table(result: SearchResult) -> str:
     """An answer as a table: rank, tier, relevance, price, title."""
     lines = []
+    for correction in result.query.corrections:
+        lines.append(f"{correction['from']!r} read as {correction['to']!r}")
     if result.no_confident_match:
         lines.append(f"no confident match for {result.query.raw!r}")
     if result.hits:

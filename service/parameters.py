@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from starlette.datastructures import Headers, QueryParams
@@ -12,6 +12,8 @@ from index.calibration import Mode, Tier
 from index.request import MAX_DEPTH, MAX_LIMIT, MAX_QUERY_CHARACTERS, SearchRequest
 from service.name_lists import Marked, Names
 from service.problems import Fault, RequestError
+
+Parameters = TypeVar("Parameters", bound=BaseModel)
 
 
 class SearchParameters(BaseModel):
@@ -68,6 +70,17 @@ class SearchParameters(BaseModel):
         default="", description="Field whose values stand for one product: one hit of each."
     )
 
+    correct: bool = Field(
+        default=True,
+        description="Whether misspelt words are read as what they most likely mean; "
+        "`query.corrections` tells what was changed.",
+    )
+    lang: str | None = Field(
+        default=None,
+        max_length=35,
+        description="Language of the query, as a code; it has to be that of the index.",
+        examples=["en"],
+    )
     timeout_ms: int | None = Field(
         default=None,
         ge=1,
@@ -100,11 +113,18 @@ class SearchParameters(BaseModel):
             fields=self.fields,
             highlight=self.highlight,
             group_by=self.group_by,
+            correct=self.correct,
+            lang=self.lang,
         ).validated()
 
 
 def from_query_string(query: QueryParams) -> SearchParameters:
     """Read `GET /v1/search?...`. Raises RequestError (422)."""
+    return read_query_string(query, SearchParameters)
+
+
+def read_query_string(query: QueryParams, model: type[Parameters]) -> Parameters:
+    """The parameters of a query string as `model` declares them. Raises RequestError (422)."""
     pairs = query.multi_items()
     given = dict(pairs)
     if len(given) < len(pairs):
@@ -115,9 +135,9 @@ def from_query_string(query: QueryParams) -> SearchParameters:
         )
     try:
         # "20" is a number and "true" a truth value here, since a query string holds only text.
-        return SearchParameters.model_validate_strings(given)
+        return model.model_validate_strings(given)
     except ValidationError as error:
-        raise RequestError.invalid(_faults(error)) from error
+        raise RequestError.invalid(_faults(error, model)) from error
 
 
 def from_body(headers: Headers, body: bytes) -> SearchParameters:
@@ -127,7 +147,7 @@ def from_body(headers: Headers, body: bytes) -> SearchParameters:
         # Strict: "20" is no number in JSON, and 1 is no truth value.
         return SearchParameters.model_validate_json(body, strict=True)
     except ValidationError as error:
-        faults = _faults(error)
+        faults = _faults(error, SearchParameters)
         if any(fault["type"] == "json_invalid" for fault in error.errors()):
             raise RequestError.broken_json(faults) from error
         raise RequestError.invalid(faults) from error
@@ -145,9 +165,9 @@ def require_json(headers: Headers) -> None:
         raise RequestError.media_type(declared)
 
 
-def openapi_parameters() -> list[dict[str, Any]]:
+def openapi_parameters(model: type[BaseModel] = SearchParameters) -> list[dict[str, Any]]:
     """The query string as OpenAPI describes it, drawn from the model."""
-    schema = SearchParameters.model_json_schema()
+    schema = model.model_json_schema()
     required = schema["required"]
     return [
         {
@@ -161,17 +181,17 @@ def openapi_parameters() -> list[dict[str, Any]]:
     ]
 
 
-def _faults(error: ValidationError) -> list[Fault]:
+def _faults(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
     # The value itself stays out: it may be long, and it is the shopper's.
     return [
-        Fault(_pointer(item["loc"]), _message(item["type"], item["msg"]))
+        Fault(_pointer(item["loc"]), _message(item["type"], item["msg"], model))
         for item in error.errors(include_url=False, include_context=False, include_input=False)
     ]
 
 
-def _message(kind: str, message: str) -> str:
+def _message(kind: str, message: str, model: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
-        return f"unknown parameter; known are {', '.join(SearchParameters.model_fields)}"
+        return f"unknown parameter; known are {', '.join(model.model_fields)}"
     return message.removeprefix("Value error, ")
 
 

@@ -154,6 +154,29 @@ class ProblemAnswer(Declared):
     errors: list[FaultShape]
 
 
+class Suggestion(Declared):
+    """One way to go on."""
+
+    text: str
+    kind: Literal["query", "category", "product"]
+    match: Literal["beginning", "word", "slip"] = Field(
+        description="The text begins so, holds the words, or holds them with a letter mended."
+    )
+    weight: float = Field(description="Count of the query, products of the category, popularity.")
+    id: str | None = Field(default=None, description="Of a product.")
+    path: list[str] | None = Field(default=None, description="Of a category, from the top.")
+
+
+class SuggestAnswer(Declared):
+    """Completions of what was typed."""
+
+    request_id: str
+    query: str = Field(description="What was typed, as it came.")
+    suggestions: list[Suggestion]
+    index: str = Field(description="Version of the index that answered.")
+    timing_ms: dict[str, float]
+
+
 class Live(Declared):
     """The process runs."""
 

@@ -15,7 +15,7 @@ from index.spelling.slips import IMPOSSIBLE, channel
 
 LEAST_LETTERS = 3
 _ALONE = 4  # letters of a word that may be mended without a neighbour's word for it
-MOST_WORDS = 64
+MOST_UNKNOWN = 8  # words of one query; a text with more was not typed by a shopper
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _SLIP = log(0.06)  # that a word of a query is misspelt
 _SPACE_LOST = log(0.003)
@@ -84,13 +84,14 @@ class Speller:
 
         A word with a digit beside it (a size, a model number), a word of fewer than three letters
         and a word that the catalogue trusts stay as they are. A query most of whose words would
-        stay unknown all the same is not in the shop's language, and stays.
+        stay unknown all the same is not in the shop's language, and stays; so does one with more
+        than eight unknown words.
         """
         trusted = self.dictionary.trusted
         if all(token in trusted for token in text.split(" ")):
             return text, ()
         words = list(self._words(text))
-        if not words or len(words) > MOST_WORDS or all(word.settled for word in words):
+        if not 0 < sum(not word.settled for word in words) <= MOST_UNKNOWN:
             return text, ()
         changes = self._changes(words)
         unknown = sum(not word.known for word in words) - sum(span[2] for span in changes)

@@ -1,0 +1,62 @@
+"""`GET /v1/suggest`: completion as the shopper types."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from index.suggest.suggester import MAX_SUGGESTIONS
+from service import answers, parameters
+from service.openapi import problems
+from service.schemas import SuggestAnswer
+from service.search import Json
+from service.state import live_index
+
+PATH = "/v1/suggest"
+MAX_CHARACTERS = 200
+router = APIRouter(tags=["search"])
+
+
+class SuggestParameters(BaseModel):
+    """What the client asks for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    q: str = Field(
+        description="What the shopper has typed so far.",
+        max_length=MAX_CHARACTERS,
+        examples=["oat mi"],
+    )
+    limit: int = Field(default=8, ge=1, le=MAX_SUGGESTIONS, description="Most completions.")
+
+
+@router.get(
+    PATH,
+    summary="Complete what is being typed",
+    response_class=Json,
+    responses={200: {"model": SuggestAnswer}, **problems(405, 422, 429, 500, 503, path=PATH)},
+    openapi_extra={"parameters": parameters.openapi_parameters(SuggestParameters)},
+)
+async def suggest(request: Request) -> Response:
+    """Logged queries, categories and products that go on so, by popularity; kinds are marked."""
+    asked = parameters.read_query_string(request.query_params, SuggestParameters)
+    began = perf_counter()
+    engine = live_index(request.app).generation.engine
+    found = [] if engine.suggester is None else engine.suggester.suggest(asked.q, asked.limit)
+    timing = {"total": round((perf_counter() - began) * 1e3, 4)}
+    request.state.timing_ms = timing
+    body = {
+        "request_id": request.state.request_id,
+        "query": asked.q,
+        "suggestions": [{**each.entry, "match": each.match} for each in found],
+        "index": engine.bundle.version,
+        "timing_ms": timing,
+    }
+    headers = {
+        "Server-Timing": answers.server_timing(timing),
+        "Cache-Control": "no-store",
+    }
+    return Json(orjson.dumps(body), headers=headers)
