@@ -18,6 +18,7 @@ from index.words.synonyms import Group, Phrase, PhraseTable
 from index.words.terms import QueryTerms, counted
 
 _CACHE = 1 << 17
+_MARKS = str.maketrans("\u2122\u2120", "  ")  # else `Gore-Tex™` would end in the letters TM
 Term = tuple[str, bool]  # the term, and whether it is a stop word
 
 
@@ -56,7 +57,7 @@ class Analyser:
 
         `singles` adds the lone characters of scripts without spaces, as products have them.
         """
-        text = normalise(text)
+        text = normalise(text if text.isascii() else text.translate(_MARKS))
         if not units.has_digit(text):
             return segment.words(text, singles=singles)
         text = units.spell_out(text, decimal_comma=self.language.decimal_comma)

@@ -53,9 +53,9 @@ class Corpus:
             ids.extend([number.setdefault(word, len(number)) for word in words])
             self._lengths[name].append(len(words))
             if "-" in text:
-                for chain in _HYPHENATED.findall(normalise(text)):
-                    parts = chain.split("-")
-                    hyphenated.update(pairwise(parts))
+                chains = " ".join(token for token in text.split() if "-" in token)
+                for chain in _HYPHENATED.findall(normalise(chains)):
+                    hyphenated.update(pairwise(chain.split("-")))
         self._hyphens.update(hyphenated)
         self.products += 1
         if len(number) > len(self.words):

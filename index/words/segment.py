@@ -19,7 +19,11 @@ from itertools import pairwise
 from typing import Any
 
 _ASCII = re.compile(r"[0-9]+(?:\.[0-9]+)*|[a-z]+(?:'[a-z]+)*")
-_CURLY = str.maketrans({"\u2019": "'", "\u02bc": "'", "\u05f3": "'", "\uff07": "'"})
+# Apostrophes are one; what else shops paste most often separates, and leaves a text plain.
+_PLAIN = str.maketrans(
+    dict.fromkeys("\u2019\u02bc\u05f3\uff07", "'")
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2022\u201c\u201d\u2026\u00ae\u00b0", " ")
+)
 # Letters of these scripts stand together without a space between words.
 _UNSPACED = (
     r"\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\u30fc\u3005"
@@ -52,8 +56,11 @@ def words(normalised: str, *, singles: bool = False) -> list[str]:
     """The words of a normalised text in order; with `singles` single characters as well."""
     if normalised.isascii():
         return _ASCII.findall(normalised)
+    plain = normalised.translate(_PLAIN)
+    if plain.isascii():
+        return _ASCII.findall(plain)
     found: list[str] = []
-    for match in _unicode().finditer(normalised.translate(_CURLY)):
+    for match in _unicode().finditer(plain):
         if match.lastgroup == "unspaced":
             found += _pairs(match[0], singles)
         else:
@@ -66,7 +73,7 @@ def spans(text: str) -> Iterator[tuple[int, int, bool]]:
 
     A run of such a script holds several words, every other run is one.
     """
-    for match in _unicode().finditer(text.translate(_CURLY)):
+    for match in _unicode().finditer(text.translate(_PLAIN)):
         yield match.start(), match.end(), match.lastgroup == "unspaced"
 
 
