@@ -15,6 +15,7 @@ from service import metrics
 PATIENCE = 0.1  # seconds
 # Shorter than this, an empty worker is between two looks at its sockets, not idle.
 _IDLE = 0.002
+_FEWEST = 4  # searches that may always wait
 _SAMPLE = 32  # answers after which the time an answer takes is estimated anew
 
 
@@ -34,7 +35,7 @@ class Admission:
     @property
     def standing(self) -> int:
         """Searches that are let in while a queue stands."""
-        return max(2, round(self._queue_seconds / self._seconds_each))
+        return max(_FEWEST, round(self._queue_seconds / self._seconds_each))
 
     @property
     def pending(self) -> int:

@@ -67,7 +67,7 @@ def test_slow_answers_mean_a_shorter_queue() -> None:
         assert admission.enter(now)
         now += 0.010
         admission.leave(now)
-    assert admission.standing == 2
+    assert admission.standing == 4
 
 
 @pytest.mark.parametrize(
