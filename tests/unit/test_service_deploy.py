@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from service import probes
+from service import metrics, probes
 from service.settings import Settings, setting_names
 
 REPOSITORY = Path(__file__).parents[2]
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text()
 COMPOSE = (REPOSITORY / "deploy" / "compose.yaml").read_text()
 PROMETHEUS = (REPOSITORY / "deploy" / "prometheus.yml").read_text()
+ALERTS = (REPOSITORY / "deploy" / "alerts.yml").read_text()
 IGNORED = (REPOSITORY / ".dockerignore").read_text()
 
 
@@ -43,6 +44,17 @@ def test_probed_and_scraped_routes_exist() -> None:
     script = ast.literal_eval(command)
     compile(script, "healthcheck", "exec")
     assert re.findall(r"'(/\w+)'", script)[0] in paths
+
+
+def test_rules_speak_of_metrics_and_labels_there_are() -> None:
+    known = set(metrics.metric_names())
+    for name, matchers in re.findall(r"(gradus_\w+)(\{[^}]*\})?", ALERTS):
+        base = re.sub(r"_(bucket|count|sum)$", "", name)
+        assert base in known, name
+        metric = next(one for one in metrics._DECLARED if one._name == base.removesuffix("_total"))
+        assert {*re.findall(r"(\w+)=", matchers)} <= set(metric._labelnames), name
+    assert re.findall(r"- (\S+\.yml)", PROMETHEUS)[0] == "alerts.yml"
+    assert "./alerts.yml:" in COMPOSE
 
 
 def test_everything_copied_is_there_and_sent_to_the_builder() -> None:

@@ -1,0 +1,56 @@
+"""`traceparent` in, spans out."""
+
+from __future__ import annotations
+
+import pytest
+
+from catalog.errors import ServingError
+from service import tracing
+
+TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+TRACEPARENT = f"00-{TRACE}-{PARENT}-01".encode()
+
+
+@pytest.mark.parametrize(
+    ("header", "trace"),
+    [
+        (TRACEPARENT, TRACE),
+        (None, ""),
+        (b"", ""),
+        (b"00-" + b"0" * 32 + b"-b7ad6b7169203331-01", ""),
+        (TRACEPARENT.upper(), ""),
+        (TRACEPARENT + b"\xff", ""),
+    ],
+)
+def test_trace_of_a_request(header: bytes | None, trace: str) -> None:
+    assert tracing.trace_id(header) == trace
+
+
+def test_request_is_a_span_with_its_stages_inside() -> None:
+    sdk = pytest.importorskip("opentelemetry.sdk.trace", reason="the extra `otel` is not installed")
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    kept = InMemorySpanExporter()
+    provider = sdk.TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    stages = {"total": 3.0, "queue": 0.5, "encode": 1.0, "dense": 1.5}
+    headers = {b"traceparent": TRACEPARENT}
+    tracing.Tracer(provider).record("GET /v1/search", headers, 0.004, 200, "id-1", stages)
+    *parts, whole = kept.get_finished_spans()
+    assert format(whole.context.trace_id, "032x") == TRACE
+    assert format(whole.parent.span_id, "016x") == PARENT
+    assert whole.attributes["http.response.status_code"] == 200
+    assert whole.end_time - whole.start_time == pytest.approx(4e6, abs=1)
+    assert [part.name for part in parts] == ["encode", "dense"]
+    assert all(part.parent.span_id == whole.context.span_id for part in parts)
+    assert parts[0].start_time - whole.start_time == 500_000
+    assert parts[1].start_time == parts[0].end_time
+
+
+def test_missing_extra_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    with pytest.raises(ServingError, match=r"gradus\[otel\]"):
+        tracing.tracer()
