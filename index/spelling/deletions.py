@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEAST_FOR_TWO = 7  # letters of a word that may hold two slips
-_MOST = 24  # letters of a word that is looked at
+MOST_LETTERS = 24  # letters of a word that is looked at
 
 Hashes = NDArray[np.uint32]
 Words = NDArray[np.int32]
@@ -30,7 +30,7 @@ class Deletions:
 
     def near(self, word: str, slips: int) -> list[int]:
         """Numbers of the words that may lie within one or two slips; some lie farther."""
-        if len(word) > _MOST:
+        if len(word) > MOST_LETTERS:
             return []
         if slips == 1:
             return _found(self._tables[0], _hashed(_without(word, 1)))
@@ -40,7 +40,8 @@ class Deletions:
     @classmethod
     def of(cls, words: Sequence[str]) -> Deletions:
         """The tables of a list of words; a word's number is its place. Empty words are left out."""
-        fitting = [(number, word) for number, word in enumerate(words) if 0 < len(word) <= _MOST]
+        numbered = enumerate(words)
+        fitting = [(number, word) for number, word in numbered if 0 < len(word) <= MOST_LETTERS]
         one = ((number, text) for number, word in fitting for text in _without(word, 1))
         two = (
             (number, "".join(letters))

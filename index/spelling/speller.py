@@ -9,7 +9,7 @@ from functools import lru_cache
 from math import exp, log
 
 from index.lexical import LexicalArm
-from index.spelling.deletions import LEAST_FOR_TWO
+from index.spelling.deletions import LEAST_FOR_TWO, MOST_LETTERS
 from index.spelling.dictionary import NOTHING, Dictionary
 from index.spelling.slips import IMPOSSIBLE, channel
 
@@ -83,9 +83,9 @@ class Speller:
         """The normalised text with its slips mended, and the corrections in order.
 
         A word with a digit beside it (a size, a model number), a word of fewer than three letters
-        and a word that the catalogue trusts stay as they are. A query most of whose words would
-        stay unknown all the same is not in the shop's language, and stays; so does one with more
-        than eight unknown words.
+        or very many and a word that the catalogue trusts stay as they are. A query most of whose
+        words would stay unknown all the same is not in the shop's language, and stays; so does one
+        with more than eight unknown words.
         """
         trusted = self.dictionary.trusted
         if all(token in trusted for token in text.split(" ")):
@@ -113,7 +113,7 @@ class Speller:
             for match in _WORD.finditer(text, token.start(), token.end()):
                 word = match[0]
                 known = whole or word in dictionary.trusted or self._understood(word)
-                settled = known or model or len(word) < LEAST_LETTERS
+                settled = known or model or not LEAST_LETTERS <= len(word) <= MOST_LETTERS
                 glued = match.end() < token.end()
                 yield _Word(word, match.start(), match.end(), settled, known or model, glued)
 
@@ -125,9 +125,7 @@ class Speller:
         while at < len(words):
             joined = self._joined(words, at)
             if joined is not None:
-                pair = words[at : at + 2]
-                lost = sum(not word.known for word in pair)
-                found.append((pair[0].start, pair[1].end, lost, joined))
+                found.append((words[at].start, words[at + 1].end, 2, joined))
                 at += 2
                 continue
             word = words[at]
@@ -184,19 +182,15 @@ class Speller:
         return best, value
 
     def _joined(self, words: Sequence[_Word], at: int) -> str | None:
-        """One trusted word out of two of which one at least is unknown, with a space between."""
+        """One trusted word out of two unknown ones with a space between."""
         if at + 1 >= len(words):
             return None
         first, second = words[at], words[at + 1]
-        if (first.known and second.known) or first.glued or second.start != first.end + 1:
+        if first.known or second.known or first.glued or second.start != first.end + 1:
             return None
         joined = first.text + second.text
         if len(joined) < LEAST_LETTERS or joined not in self.dictionary.trusted:
             return None
-        apart = sum(self._alone(word) for word in (first, second))
+        apart = self._stay(first.text) + self._stay(second.text)
         chance = _SPACE_ADDED + log(self.dictionary.share(joined))
         return joined if chance > apart + _MARGIN else None
-
-    def _alone(self, word: _Word) -> float:
-        share = self.dictionary.share(word.text)
-        return log(share) if word.known and share else self._stay(word.text)

@@ -105,14 +105,15 @@ def read_synonyms(path: Path, terms: Callable[[str], list[str]]) -> tuple[RawGro
 
 
 def _group(text: str, terms: Callable[[str], list[str]], where: str) -> RawGroup:
-    sides = [_phrases(side, terms, where) for side in text.split("=>")]
-    if len(sides) > 2:
+    halves = text.split("=>")
+    if len(halves) > 2:
         raise CatalogError(
             "there is more than one => in the line",
             where=where,
             expected="a, b => c, d",
             found=text[:80],
         )
+    sides = [_phrases(half, terms, where) for half in halves]
     group = RawGroup(sides[0], sides[-1])
     if len(sides) == 1 and len(_distinct(group.asked, terms)) < 2:
         raise CatalogError(
