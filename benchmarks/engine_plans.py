@@ -24,6 +24,7 @@ from catalog.readers import read_queries
 from index.dense import DenseIndex, DenseSettings, Plan
 from index.dense_build import arrange
 from index.engine import Engine
+from index.vectors import VectorTable
 
 speed = import_module("engine_speed")  # the script beside this one
 
@@ -45,9 +46,9 @@ def grown(vectors: Vectors, rows: int, random: np.random.Generator) -> Vectors:
 
 def measure(vectors: Vectors, queries: Vectors) -> dict[str, object]:
     """Both plans for one catalogue: median of a search, and what the graph needed."""
-    ranks = np.arange(len(vectors), dtype=np.int32)
+    ranks = np.arange(len(vectors))
     found = {
-        plan: arrange(vectors, queries[:PROBES], CANDIDATES, DenseSettings(plan=plan))
+        plan: arrange(VectorTable(vectors), queries[:PROBES], CANDIDATES, DenseSettings(plan=plan))
         for plan in PLANS
     }
     times: dict[str, list[float]] = {plan: [] for plan in PLANS}
@@ -66,7 +67,7 @@ def measure(vectors: Vectors, queries: Vectors) -> dict[str, object]:
     }
 
 
-def block(dense: DenseIndex, queries: Vectors, ranks: NDArray[np.int32]) -> list[float]:
+def block(dense: DenseIndex, queries: Vectors, ranks: NDArray[np.int64]) -> list[float]:
     """Microseconds of each search, after a few to warm up."""
     for query in queries[:20]:
         dense.top(query, CANDIDATES, ranks)
@@ -90,14 +91,13 @@ def main() -> None:
     texts = [query for query, _ in islice(read_queries(arguments.queries), arguments.count)]
     queries = engine.encoder.encode_queries(texts)
     random = np.random.default_rng(0)
+    vectors = engine.bundle.dense.take(np.arange(len(engine.bundle.store)))
     report = {
         "command": " ".join(sys.argv),
         "cpus": speed.cpu_model(),
         "dim": engine.encoder.dim,
         "candidates": CANDIDATES,
-        "sizes": [
-            measure(grown(engine.bundle.dense.vectors, rows, random), queries) for rows in SIZES
-        ],
+        "sizes": [measure(grown(vectors, rows, random), queries) for rows in SIZES],
     }
     text = json.dumps(report, indent=2)
     print(text)

@@ -55,7 +55,7 @@ class Rival:
             qe.EdgeConfig(
                 vectors={
                     "dense": qe.EdgeVectorParams(
-                        size=bundle.dense.vectors.shape[1],
+                        size=bundle.dense.dim,
                         distance=qe.Distance.Dot,
                         memory=qe.Memory.Cached,
                         hnsw_config=qe.HnswIndexConfig(
@@ -113,12 +113,13 @@ class Rival:
         bounds = np.searchsorted(rows[order], np.arange(len(bundle.store) + 1))
         # Not in catalogue order: its graph, too, is the better for it.
         drawn = np.random.default_rng(0).permutation(len(bundle.store)).tolist()
+        kept = bundle.dense.take(np.arange(len(bundle.store)))
         for start in range(0, len(drawn), BATCH):
             points = []
             for row in drawn[start : start + BATCH]:
                 own = order[bounds[row] : bounds[row + 1]]
                 text = qe.SparseVector(terms[own].tolist(), saturation[own].tolist())
-                vectors = {"dense": bundle.dense.vectors[row].tolist(), "text": text}
+                vectors = {"dense": kept[row].tolist(), "text": text}
                 points.append(qe.Point(row, vectors, bundle.store.fetch(row)))
             self._shard.update(qe.UpdateOperation.upsert_points(points))
         while self._shard.optimize():
