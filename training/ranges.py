@@ -29,7 +29,7 @@ RANGES: tuple[tuple[str, float, float], ...] = (
     ("text.description_words", 0, _ANY),
     *(
         (f"{stage}.{key}", low, high)
-        for stage in ("bag", "pretrain", "supcon", "refine")
+        for stage in ("bag", "pretrain", "supcon", "refine", "distil")
         for key, low, high in (
             ("steps", 0, _ANY),
             ("batch", 1, _ANY),
@@ -53,6 +53,10 @@ RANGES: tuple[tuple[str, float, float], ...] = (
             ("misspelt_share", 0, 1),
         )
     ),
+    ("distil.blend", 0, 1),
+    ("distil.real_share", 0, 1),
+    ("distil.depth", 1, _ANY),
+    ("distil.drawn", 1, _ANY),
     ("supcon.margin", _ABOVE_ZERO, 2),
     ("instances.items", 2, _ANY),
     ("instances.assumed", 0, _ANY),

@@ -13,6 +13,7 @@ from training.losses.circle import CircleSettings
 from training.ranges import check_ranges
 from training.settings import (
     AugmentSettings,
+    DistilSettings,
     GradedStageSettings,
     InstanceSettings,
     MineSettings,
@@ -44,6 +45,7 @@ class Recipe:
     mine: MineSettings = field(default_factory=MineSettings)
     refine: GradedStageSettings = field(default_factory=GradedStageSettings)
     circle: CircleSettings = field(default_factory=CircleSettings)
+    distil: DistilSettings = field(default_factory=DistilSettings)
 
     def record(self) -> dict[str, Any]:
         """The effective configuration as JSON-safe values."""

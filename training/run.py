@@ -11,11 +11,13 @@ from transformers import PreTrainedTokenizerFast, set_seed
 
 from catalog.text import normalise
 from training.batches import InstanceCollator, InstanceDataset, PairCollator, PairDataset
+from training.bm25 import Bm25
 from training.corpus import Corpus
 from training.dev import dev_measure
+from training.distil import DistilCollator, DistilLearner, QueryDataset, Teacher
 from training.instances import GradedList, graded_lists
 from training.judge import Judge
-from training.learner import InstanceLearner, PairLearner
+from training.learner import InstanceLearner, Learner, PairLearner
 from training.mine_round import mine_round
 from training.mined_pairs import MinedPairs
 from training.mining import Mined
@@ -60,6 +62,8 @@ class Run:
         encoder = self._start()
         if self.recipe.pretrain.steps:
             self._pairs("pretrain", encoder, self.recipe.pretrain, seed=self.recipe.seed + 1)
+        if self.recipe.distil.steps:
+            self._distil(encoder)
         return encoder
 
     def learn_grades(self, encoder: TwinEncoder) -> TwinEncoder:
@@ -73,6 +77,25 @@ class Run:
         if recipe.refine.steps and lists:
             self._refine(encoder, lists)
         return encoder.cpu().eval()
+
+    def _distil(self, encoder: TwinEncoder) -> None:
+        recipe, corpus, settings = self.recipe, self.corpus, self.recipe.distil
+        bm25 = Bm25(corpus.products)
+        teacher = Teacher(encoder, self.tokenizer, corpus.items, bm25, settings.blend)
+        dataset = QueryDataset(
+            self._sources(), corpus.queries, settings,
+            length=settings.steps * settings.batch, seed=recipe.seed,
+        )  # fmt: skip
+        collator = DistilCollator(self.tokenizer, recipe.text, corpus.items, teacher, settings)
+        learner = DistilLearner(encoder, settings, dims=recipe.network.matryoshka)
+        self._stage("distil", learner, dataset, collator, settings, recipe.seed)
+
+    def _sources(self) -> list[SpanSource]:
+        template, corpus = text_template(self.recipe.text), self.corpus
+        return [
+            SpanSource(product, template, item)
+            for product, item in zip(corpus.products, corpus.items, strict=True)
+        ]
 
     def _refine(self, encoder: TwinEncoder, lists: list[GradedList]) -> None:
         recipe, objective = self.recipe, stage_two(self.recipe.circle)
@@ -118,10 +141,7 @@ class Run:
         template = text_template(self.recipe.text)
         corpus = self.corpus
         dataset = PairDataset(
-            [
-                SpanSource(product, template, item)
-                for product, item in zip(corpus.products, corpus.items, strict=True)
-            ],
+            self._sources(),
             corpus.items,
             self._taught(settings),
             settings,
@@ -172,7 +192,7 @@ class Run:
     def _stage(
         self,
         name: str,
-        learner: PairLearner | InstanceLearner,
+        learner: Learner,
         dataset: Any,
         collator: Any,
         settings: StageSettings,

@@ -91,6 +91,20 @@ class SupconSettings(GradedStageSettings):
 
 
 @dataclass(frozen=True)
+class DistilSettings(StageSettings):
+    """End of stage 0: the encoder learns its own cosine blended with BM25, without any judgment.
+
+    `blend` is the weight of the cosine. `real_share` of the queries are ones without judgments, the
+    others span texts. Of a query's best `depth` products `drawn` join the batch's items.
+    """
+
+    blend: float = 0.4
+    real_share: float = 0.3
+    depth: int = 32
+    drawn: int = 4
+
+
+@dataclass(frozen=True)
 class InstanceSettings:
     """How judgments become instances (query; items with grades).
 

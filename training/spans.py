@@ -41,7 +41,7 @@ class SpanSource:
     def draw(self, rng: Random, rest_share: float) -> SpanPair:
         """One pair; with probability `rest_share` the item text lacks the span."""
         chosen = self._span(rng)
-        query = self._prefixes[0] + " ".join(self._words[place] for place in chosen)
+        query = self._prefixes[0] + self._joined(chosen)
         if rng.random() >= rest_share:
             return SpanPair(query, self._whole)
         hidden = {self._bare[place] for place in chosen}
@@ -52,6 +52,13 @@ class SpanSource:
         window = self._description[start : start + self._window]
         rest += [word for word in window if bare(word) not in hidden]
         return SpanPair(query, self._prefixes[1] + " ".join(rest))
+
+    def words(self, rng: Random) -> str:
+        """A query-like text alone, without the prefix."""
+        return self._joined(self._span(rng))
+
+    def _joined(self, places: list[int]) -> str:
+        return " ".join(self._words[place] for place in places)
 
     def _span(self, rng: Random) -> list[int]:
         length = min(len(self._words), rng.choice(_LENGTHS))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.model import Product
-from catalog.text import normalise
+from training.bm25 import Bm25
 
 
 @dataclass(frozen=True)
@@ -27,27 +27,12 @@ def teach(products: Sequence[Product], queries: Sequence[str], depth: int) -> li
     A product's share falls by e with every two points of BM25 below the best: near-ties are drawn
     alike, distant ones hardly ever.
     """
-    import bm25s
-    import Stemmer
-
-    stem = Stemmer.Stemmer("english")
-    texts = [
-        normalise(" ".join((p.title, p.title, p.brand, *p.attributes.values(), p.description)))
-        for p in products
-    ]
-    words = bm25s.tokenize(texts, stemmer=stem, stopwords="en", show_progress=False)
-    if not any(words.ids):
-        return []
-    retriever = bm25s.BM25(k1=1.2, b=0.75)
-    retriever.index(words, show_progress=False)
-    asked = bm25s.tokenize(
-        list(queries), stemmer=stem, stopwords="en", return_ids=False, show_progress=False
-    )
+    bm25 = Bm25(products)
     taught = []
-    for query, tokens in zip(queries, asked, strict=True):
-        if not tokens:
+    for query, terms in zip(queries, bm25.terms(queries), strict=True):
+        scores = bm25.scores(terms)
+        if scores is None:
             continue
-        scores = retriever.get_scores(tokens)
         best = np.argsort(-scores, kind="stable")[:depth]
         best = best[scores[best] > 0]
         if len(best):

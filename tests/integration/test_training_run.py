@@ -74,8 +74,12 @@ steps = 3
 batch = 4
 average = 0.5
 stay = 0.5
+[distil]
+steps = 3
+batch = 8
+temperature = 0.05
 """
-STAGES = ("bag", "pretrain", "supcon", "mine", "refine", "mine-2", "refine-2")
+STAGES = ("bag", "pretrain", "distil", "supcon", "mine", "refine", "mine-2", "refine-2")
 
 Say = Callable[[str], None]
 
@@ -675,7 +679,7 @@ def test_judgments_of_one_grade_leave_the_judged_stages_out(
     job(shop, tmp_path / "out", say=said.append, **plain)
     (line,) = (one for one in said if one.startswith("supcon, refine: left out"))
     assert "none of 2 judged queries has products of two grades" in line
-    assert list(report(tmp_path / "out")["stages"]) == ["bag", "pretrain"]
+    assert list(report(tmp_path / "out")["stages"]) == ["bag", "pretrain", "distil"]
 
 
 def test_without_judgments_stage_0_is_all_there_is(shop: Path, tmp_path: Path) -> None:

@@ -205,7 +205,11 @@ def _documented_settings() -> dict[str, str]:
     text = (REPOSITORY / "docs" / "training.md").read_text()
     found: dict[str, str] = {}
     for before, table in re.findall(r"([^\n]*)\n\n\| setting .*\n\|[-|]+\n((?:\|.*\n)+)", text):
-        stages = [name for name in ("bag", "pretrain", "supcon", "refine") if f"`{name}`" in before]
+        stages = [
+            name
+            for name in ("bag", "pretrain", "supcon", "refine", "distil")
+            if f"`{name}`" in before
+        ]
         for row in table.splitlines():
             name, default = (cell.strip(" `") for cell in row.strip("|").split("|")[:2])
             spelt = (

@@ -78,7 +78,7 @@ def test_set_changes_one_setting(key, text, value):
 WRONG = {
     "unknown key": ("speed = 3", "unknown setting `speed`", ""),
     "unknown key in a section": ("[supcon]\nstep = 3", "unknown setting `step`", "[supcon]"),
-    "unknown section": ("[distil]\nsteps = 3", "unknown setting `distil`", ""),
+    "unknown section": ("[destil]\nsteps = 3", "unknown setting `destil`", ""),
     "a value for a section": ("network = 3", "`network` must be a table", ""),
     "text for a number": ('[bag]\nsteps = "many"', "wrong type", "[bag]: steps"),
     "a fraction for a whole number": ("seed = 1.5", "wrong type", "seed"),

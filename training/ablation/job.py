@@ -23,6 +23,7 @@ from training.ablation.measuring import Graded, measure
 from training.ablation.towers import TwoTowers
 from training.augment.apply import augmented
 from training.corpus import Corpus, read_corpus
+from training.embed import embed_texts
 from training.model import TwinEncoder
 from training.network import text_template
 from training.recipe import Recipe
@@ -110,14 +111,15 @@ class Ablation:
         return self._measured(*self._base(seed))
 
     def _measured(self, encoder: TwinEncoder, tokenizer: PreTrainedTokenizerFast) -> Record:
+        items = embed_texts(encoder, tokenizer, self.corpus.items, "item")
         record: Record = {
             "tests": {
-                name: measure(encoder, tokenizer, self.corpus, graded).record()
+                name: measure(encoder, tokenizer, items, graded).record()
                 for name, graded in self.tests.items()
             }
         }
         if self.corpus.dev:
-            dev = measure(encoder, tokenizer, self.corpus, self.corpus.dev).values
+            dev = measure(encoder, tokenizer, items, self.corpus.dev).values
             record["dev"] = {"ndcg@10": round(float(dev["ndcg@10"].mean()), 5)}
         return record
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
 from catalog.measures import evaluate_run
-from training.corpus import Corpus
 from training.embed import embed_texts
 from training.mined_search import nearest
 from training.model import TwinEncoder
@@ -46,12 +45,17 @@ class Measured:
 
 
 def measure(
-    encoder: TwinEncoder, tokenizer: PreTrainedTokenizerFast, corpus: Corpus, graded: Graded
+    encoder: TwinEncoder,
+    tokenizer: PreTrainedTokenizerFast,
+    items: NDArray[np.float32],
+    graded: Graded,
 ) -> Measured:
-    """Exact search of the whole catalogue for every query of `graded`; unjudged counts as 0."""
+    """Exact search of the catalogue's vectors `items`, (n, dim), for every query of `graded`.
+
+    Unjudged products count as irrelevant.
+    """
     prefix = encoder.spec.template.query_prefix
     names = list(graded)
-    items = embed_texts(encoder, tokenizer, corpus.items, "item")
     queries = embed_texts(encoder, tokenizer, [prefix + name for name in names], "query")
     found, _ = nearest(queries, items, max(DEPTHS), "exact")
     run = {name: [str(row) for row in rows] for name, rows in zip(names, found, strict=True)}
