@@ -46,7 +46,7 @@ class AlphaFit:
 def fit_alpha(engine: Engine, qrels: Mapping[str, Mapping[str, int]]) -> AlphaFit:
     """Fit the weight on judged queries, retrieving as the engine does."""
     return choose_alpha(
-        np.array([_ndcg_by_alpha(engine, query, grades) for query, grades in qrels.items()])
+        np.array([ndcg_by_alpha(engine, query, grades) for query, grades in qrels.items()])
     )
 
 
@@ -83,7 +83,8 @@ def _argmax(curve: Scores) -> float:
     return float(GRID[curve >= curve.max() - 1e-12].mean())
 
 
-def _ndcg_by_alpha(engine: Engine, query: str, grades: Mapping[str, int]) -> list[float]:
+def ndcg_by_alpha(engine: Engine, query: str, grades: Mapping[str, int]) -> list[float]:
+    """nDCG@10 of one query at each weight of `GRID`, over the whole catalogue."""
     ids, ranks = engine.bundle.store.ids, engine.bundle.store.ranks
     ideal = np.array([Grade(grade).gain for grade in grades.values()])
     prepared = engine.prepare(SearchRequest(query))

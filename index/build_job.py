@@ -26,6 +26,7 @@ from index.build import (
     build_index,
 )
 from index.calibrate import FitOnJudgments, TakeFrom
+from index.calibrating.policies import Policy
 from index.dense import DenseSettings, Plan
 from index.dense_build import Target
 from index.graph_tuning import GRID
@@ -48,6 +49,7 @@ class BuildJob:
     calibration: Path | None = None
     precision: str = "int8"
     allow_in_sample: bool = False
+    policy: str = "balanced"
     strict: bool = False
     live: bool = True
     plan: str = "auto"
@@ -93,6 +95,13 @@ class BuildJob:
             raise JudgmentError(
                 "--qrels and --calibration exclude each other",
                 hint="Fit a calibration on judgments, or take the one of another index.",
+            )
+        if Policy.parse(self.policy).precision is not None and self.qrels is None:
+            raise JudgmentError(
+                "a promise of precision needs judgments to be kept by",
+                where="--policy",
+                found=self.policy,
+                hint="Give --qrels, or leave --policy out.",
             )
         if self.qrels is not None:
             read_judgments(self.qrels)  # a path that cannot be read is refused at the call
@@ -205,9 +214,14 @@ class BuildJob:
                 notes.append(
                     "judgments: none of grade 1, so exact and substitute cannot be told apart here"
                 )
-            return FitOnJudgments(qrels, trained, self.allow_in_sample, where=str(path))(
-                store, encoder
+            fit = FitOnJudgments(
+                qrels,
+                trained,
+                self.allow_in_sample,
+                where=str(path),
+                policy=Policy.parse(self.policy),
             )
+            return fit(store, encoder)
 
         return judged
 

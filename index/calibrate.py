@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from catalog.errors import EncoderMismatch, JudgmentError
 from catalog.split import query_hash
@@ -16,22 +15,22 @@ from export.bundle import Encoder
 from index.alpha import AlphaFit, fit_alpha
 from index.build import CalibrationPlan
 from index.bundle import IndexBundle
-from index.calibration import Calibration, Mode, ModeCalibration, Part, Source
+from index.calibrating.found import FirstPages, first_pages, nearest_cosines, tops_of
+from index.calibrating.modes import Company, FittedModes, fit_modes
+from index.calibrating.policies import Policy
+from index.calibration import Calibration, Mode, Source
 from index.engine import Engine
-from index.link_fit import fit_link
-from index.nonsense import nonsense_queries
+from index.nonsense import half_known_queries, nonsense_queries, title_words
 from index.pairs import Pairs, collect_pairs
 from index.store import ProductStore
-from index.thresholds import balanced
 
 Qrels = Mapping[str, Mapping[str, int]]
-Scores = NDArray[np.float64]
 
 MIN_QUERIES = 3
 MIN_PAIRS = 30
 _NONSENSE_SEED = 1
+_NONSENSE = 400
 _NONSENSE_DEPTH = 10
-_NONSENSE_SILENT = 0.95
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,7 @@ class FitOnJudgments:
     train_queries: Collection[str] = frozenset()
     allow_in_sample: bool = False
     where: str = ""
+    policy: Policy = field(default_factory=Policy)
 
     def __call__(self, store: ProductStore, encoder: Encoder) -> CalibrationPlan:
         """Refuse what cannot be calibrated on, before the long work. Raises JudgmentError."""
@@ -58,7 +58,7 @@ class FitOnJudgments:
         source: Source = "in_sample" if in_sample else "fitted"
 
         def fit(bundle: IndexBundle, encoder: Encoder) -> tuple[Calibration, dict[str, Any]]:
-            calibration, report = _fit(Engine(bundle, encoder), known, source)
+            calibration, report = _fit(Engine(bundle, encoder), known, source, self.policy)
             return calibration, {"left_out": left_out, **report}
 
         return CalibrationPlan(fit, tuple(known))
@@ -116,19 +116,26 @@ class TakeFrom:
         return CalibrationPlan(lambda _bundle, _same_encoder: taken)
 
 
-def _fit(engine: Engine, qrels: Qrels, source: Source) -> tuple[Calibration, dict[str, Any]]:
+def _fit(
+    engine: Engine, qrels: Qrels, source: Source, policy: Policy
+) -> tuple[Calibration, dict[str, Any]]:
     alpha = fit_alpha(engine, qrels)
     pairs = collect_pairs(engine, qrels)
+    pages = first_pages(engine, qrels, alpha.alpha)
+    company = keep_company(engine, pages, alpha.alpha)
+    fitted = fit_modes(pairs, alpha.alpha, company, pages, policy)
     calibration = Calibration(
         alpha=alpha.alpha,
         alpha_interval=alpha.interval,
-        modes=fit_modes(pairs, alpha.alpha, nonsense_scores(engine, 4 * len(qrels))),
+        modes=fitted.modes,
         source=source,
+        policy=policy.name,
         queries=tuple(sorted({query_hash(query) for query in qrels})),
         pairs=int((~pairs.assumed).sum()),
         assumed=int(pairs.assumed.sum()),
+        grades=tuple(np.bincount(pairs.grade[~pairs.assumed], minlength=3).tolist()),
     )
-    return calibration, _report(calibration, alpha, pairs)
+    return calibration, _report(calibration, alpha, pairs, fitted)
 
 
 def known_judgments(qrels: Qrels, store: ProductStore) -> dict[str, dict[str, int]]:
@@ -144,44 +151,26 @@ def _size(qrels: Qrels) -> int:
     return sum(len(grades) for grades in qrels.values())
 
 
-def nonsense_scores(engine: Engine, queries: int) -> Scores:
-    """Cosines of nonsense queries with the ten products nearest to each, (queries, <= 10)."""
-    bundle = engine.bundle
-    texts = nonsense_queries(bundle.lexical, queries, _NONSENSE_SEED)
-    vectors = engine.encoder.encode_queries(texts)
-    return np.array(
-        [bundle.dense.top(vector, _NONSENSE_DEPTH, bundle.store.ranks)[1] for vector in vectors]
+def keep_company(engine: Engine, pages: Mapping[Mode, FirstPages], alpha: float) -> Company:
+    """Best scores of the calibration queries and of nonsense made from words of titles."""
+    lexical, store = engine.bundle.lexical, engine.bundle.store
+    lent = title_words(store, _NONSENSE_SEED)
+    half_known = half_known_queries(lexical, _NONSENSE, _NONSENSE_SEED, lent)
+    unknown = nonsense_queries(lexical, _NONSENSE, _NONSENSE_SEED, lent)
+    return Company(
+        real={mode: of_mode.top for mode, of_mode in pages.items()},
+        half_known=tops_of(engine, half_known, alpha),
+        unknown=nearest_cosines(engine, unknown, _NONSENSE_DEPTH),
     )
 
 
-def fit_modes(pairs: Pairs, alpha: float, nonsense: Scores) -> dict[Part, ModeCalibration]:
-    """Links and cuts of each mode, each fitted on its own score of the same pairs.
-
-    For queries without a known word, `nonsense` (queries, depth) joins the semantic pairs as grade
-    0, and the cut of the lower tier is raised until 95 % of the nonsense queries have no confident
-    match.
-    """
-    scores: dict[Mode, tuple[Scores, float]] = {
-        "lexical": (pairs.lexical, 0.0),
-        "semantic": (pairs.semantic, -1.0),
-        "hybrid": (alpha * pairs.semantic + (1.0 - alpha) * pairs.lexical, -alpha),
-    }
-    modes: dict[Part, ModeCalibration] = {}
-    for mode, (score, low) in scores.items():
-        link = fit_link(score, pairs.grade, low, 1.0)
-        modes[mode] = ModeCalibration(link, balanced(link.relevance(score), pairs.grade))
-    score = np.concatenate([pairs.semantic, nonsense.ravel()])
-    grade = np.concatenate([pairs.grade, np.zeros(nonsense.size, np.int64)])
-    link = fit_link(score, grade, -1.0, 1.0)
-    guard = np.quantile(link.relevance(nonsense.max(axis=1)), _NONSENSE_SILENT, method="higher")
-    cuts = balanced(link.relevance(score), grade)
-    modes["unknown_words"] = ModeCalibration(link, cuts.raised(round(float(guard) + 1e-6, 6)))
-    return modes
-
-
-def _report(calibration: Calibration, alpha: AlphaFit, pairs: Pairs) -> dict[str, Any]:
+def _report(
+    calibration: Calibration, alpha: AlphaFit, pairs: Pairs, fitted: FittedModes
+) -> dict[str, Any]:
     return {
         "source": calibration.source,
+        "policy": calibration.policy,
+        "promises": fitted.record(),
         "queries": len(calibration.queries),
         "queries_hash": calibration.queries_hash,
         "judged_pairs": calibration.pairs,
@@ -190,5 +179,5 @@ def _report(calibration: Calibration, alpha: AlphaFit, pairs: Pairs) -> dict[str
         "alpha_interval": list(alpha.interval),
         "alpha_ndcg@10": list(alpha.curve),
         "thresholds": {mode: vars(part.thresholds) for mode, part in calibration.modes.items()},
-        "grades": np.bincount(pairs.grade[~pairs.assumed], minlength=3).tolist(),
+        "grades": list(calibration.grades),
     }

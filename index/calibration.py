@@ -121,7 +121,8 @@ class Calibration:
 
     `source`: `fitted` on judged queries that the encoder never saw, `in_sample` on ones it did,
     `transferred` from another index of the same encoder, `default` as shipped. `queries` are the
-    hashes of the calibration queries, `pairs` and `assumed` the judged and the drawn pairs.
+    hashes of the calibration queries, `pairs` and `assumed` the judged and the drawn pairs, `grades`
+    the judged pairs by grade.
     """
 
     alpha: float
@@ -132,6 +133,15 @@ class Calibration:
     queries: tuple[str, ...] = ()
     pairs: int = 0
     assumed: int = 0
+    grades: tuple[int, ...] = ()
+
+    @property
+    def base_rates(self) -> tuple[float, float] | None:
+        """P(>=1) and P(=2) of a judged calibration pair; None where nothing was judged here."""
+        if not sum(self.grades):
+            return None
+        total = sum(self.grades)
+        return (self.grades[1] + self.grades[2]) / total, self.grades[2] / total
 
     @cached_property
     def queries_hash(self) -> str:
@@ -176,10 +186,8 @@ def calibration_from_json(body: dict[str, Any]) -> Calibration:
     if set(modes) != set(PARTS):
         raise ValueError(f"it lacks a mode: {sorted(set(PARTS) - set(modes))}")
     interval = known.pop("alpha_interval")
-    queries = tuple(known.pop("queries", ()))
-    return Calibration(
-        modes=modes, alpha_interval=(interval[0], interval[1]), queries=queries, **known
-    )
+    lists = {name: tuple(known.pop(name, ())) for name in ("queries", "grades")}
+    return Calibration(modes=modes, alpha_interval=(interval[0], interval[1]), **lists, **known)
 
 
 def default_calibration() -> Calibration:

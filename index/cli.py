@@ -48,8 +48,8 @@ def build(
     policy: Annotated[
         str,
         typer.Option(
-            help="How tiers are cut: balanced, or precision(exact)>=P@C: with confidence C at least "
-            "P of the hits shown as exact are. Wants --qrels."
+            help="How tiers are cut: balanced, or precision(exact)>=P@C, with confidence C at "
+            "least P of the hits shown as exact are. Wants --qrels."
         ),
     ] = "balanced",
     allow_in_sample: Annotated[

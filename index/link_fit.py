@@ -1,9 +1,14 @@
-"""Fitting a link: scores and grades in, two monotone piecewise-linear curves out.
+"""Fitting a link: scored pairs in, two rising piecewise-linear curves out.
 
-Scores are cut into bins of equal mass; each bin gives a smoothed share of grade >= 1 and of
-grade = 2; pooling adjacent violators makes the shares rise; straight lines join the bins. A ramp
-of 2 % over the whole range keeps the curves from standing still, so a better score is never worth
-exactly the same.
+A continuation-ratio model of one score: P(≥1) and P(=2 | ≥1) are rising logistic curves
+(`index.calibrating.logistic`), and P(=2) is their product, so it rises too and never exceeds
+P(≥1). The first curve sees judged and drawn pairs; the second those that a judge found relevant,
+for a drawn product says nothing of what tells exact from substitute.
+
+A few dozen queries judge no more than a few dozen times, however many pairs they hold: every query
+weighs the same, its drawn pairs `ASSUMED_WEIGHT` of its judged ones, and where judged pairs lie
+both curves are held towards the overall share. Segments and ridges were chosen by cross-validation
+over judged training queries of an encoder that had not seen them (docs/calibration.md).
 """
 
 from __future__ import annotations
@@ -12,65 +17,118 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.model import Grade
+from index.calibrating.logistic import Rising, fit_rising
 from index.calibration import Link
 
 Scores = NDArray[np.float64]
-Grades = NDArray[np.int64]
+Ints = NDArray[np.int64]
 
-BINS = 20
-RAMP = 0.02
-# Weight of the prior in each bin, in pairs, at the overall share: keeps a small bin from certainty.
-PRIOR = 2.0
+ASSUMED_WEIGHT = 0.25
+# Knots where products are drawn (quantiles of their scores), then where judged ones lie above.
+DRAWN_KNOTS = (0.5, 0.8, 0.9, 0.95, 0.99)
+DRAWN_RIDGE = 0.1
+JUDGED_RIDGE = 3.0
+EXACT_RIDGE = 30.0
+_LEAST_SEGMENTS, _MOST_SEGMENTS, _QUERIES_A_SEGMENT = 2, 10, 10
+_RAMP = 0.005  # keeps the curves from standing still: a better score is never worth the same
+_POINTS = 6  # of a link on each segment of a curve, whose logit is straight there
 
 
-def fit_link(scores: Scores, grades: Grades, low: float, high: float) -> Link:
+def fit_link(
+    scores: Scores,
+    grades: Ints,
+    low: float,
+    high: float,
+    queries: Ints | None = None,
+    assumed: NDArray[np.bool_] | None = None,
+) -> Link:
     """The link of pairs (n,) on the score range [low, high].
 
-    At `low` both curves are 0; at `high` they stand half-way between the last bin and certainty,
-    for a better score than any seen is worth more, but nobody has measured how much.
-    Raises ValueError when there is no pair.
+    `queries` numbers the query of each pair (all of one query if None), `assumed` marks the drawn
+    ones (none if None). At `low` both curves are 0; at `high` they stand half-way between the last
+    judged score and certainty, for a better score than any seen is worth more, but nobody has
+    measured how much. Raises ValueError when there is no pair.
     """
     if not len(scores):
         raise ValueError("a link needs pairs")
-    order = np.argsort(scores, kind="stable")
-    bins = np.array_split(order, min(BINS, len(order)))
-    centres = np.array([scores[rows].mean() for rows in bins])
-    sizes = np.array([float(len(rows)) for rows in bins])
-    curves = []
-    for least in (Grade.SUBSTITUTE, Grade.EXACT):
-        reached = grades >= least
-        prior = reached.mean()
-        shares = np.array([(reached[rows].sum() + PRIOR * prior) for rows in bins])
-        curves.append(isotonic(shares / (sizes + PRIOR), sizes))
-    return _through(centres, curves[0], np.minimum(*curves), low, high)
-
-
-def isotonic(values: Scores, weights: Scores) -> Scores:
-    """The rising sequence nearest to `values`, least squares: pool adjacent violators."""
-    blocks: list[tuple[float, float, int]] = []  # mean, weight, length
-    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
-        block = (value, weight, 1)
-        while blocks and blocks[-1][0] >= block[0]:
-            mean, mass, length = blocks.pop()
-            total = mass + block[1]
-            block = ((mean * mass + block[0] * block[1]) / total, total, length + block[2])
-        blocks.append(block)
-    return np.repeat([mean for mean, _, _ in blocks], [length for _, _, length in blocks])
-
-
-def _through(centres: Scores, substitute: Scores, exact: Scores, low: float, high: float) -> Link:
-    # Bins of equal scores share a centre: the last one, which holds the highest share, stands.
-    last = np.append(np.diff(centres) > 1e-9, True) & (centres > low) & (centres < high)
-    knots = np.concatenate([[low], centres[last], [high]])
-    ramp = (knots - low) / (high - low)
-    return Link(
-        scores=tuple(knots.tolist()),
-        substitute=_curve(substitute[last], ramp),
-        exact=_curve(exact[last], ramp),
+    queries = np.zeros(len(scores), np.int64) if queries is None else queries
+    assumed = np.zeros(len(scores), np.bool_) if assumed is None else assumed
+    inside = np.clip(scores, low, high)
+    weights = pair_weights(queries, assumed)
+    segments = int(
+        np.clip(len(np.unique(queries)) // _QUERIES_A_SEGMENT, _LEAST_SEGMENTS, _MOST_SEGMENTS)
     )
+    knots, ridges = _relevant_knots(inside, assumed, segments)
+    relevant = fit_rising(inside, grades >= Grade.SUBSTITUTE, weights, knots, ridges)
+    found = grades >= Grade.SUBSTITUTE
+    exact = None
+    if found.any():
+        knots = _spread(inside[found], np.linspace(0.02, 0.98, segments + 1))
+        ridges = np.full(len(knots) - 1, EXACT_RIDGE * segments / _LEAST_SEGMENTS)
+        exact = fit_rising(
+            inside[found], grades[found] == Grade.EXACT, weights[found], knots, ridges
+        )
+    return _through(relevant, exact, low, high)
 
 
-def _curve(shares: Scores, ramp: Scores) -> tuple[float, ...]:
-    top = (shares[-1] + 1.0) / 2 if len(shares) else 1.0
-    curve = (1.0 - RAMP) * np.concatenate([[0.0], shares, [top]]) + RAMP * ramp
+def pair_weights(queries: Ints, assumed: NDArray[np.bool_]) -> Scores:
+    """Weights of pairs (n,): alike for every query, its drawn ones together `ASSUMED_WEIGHT`.
+
+    The judged pairs of a query weigh as much as those of the mean query, 1 a pair there.
+    """
+    _, number = np.unique(queries, return_inverse=True)
+    weights = np.zeros(len(number))
+    judged = np.bincount(number[~assumed], minlength=number.max() + 1)
+    mean = judged[judged > 0].mean() if judged.any() else 1.0
+    for kind, share in ((~assumed, 1.0), (assumed, ASSUMED_WEIGHT)):
+        counts = np.bincount(number[kind], minlength=number.max() + 1)
+        weights[kind] = share * mean / counts[number[kind]]
+    return weights
+
+
+def _relevant_knots(
+    scores: Scores, assumed: NDArray[np.bool_], segments: int
+) -> tuple[Scores, Scores]:
+    judged = scores[~assumed]
+    if not assumed.any() or not len(judged):
+        knots = _spread(scores, np.linspace(0.02, 0.98, segments + 1))
+        return knots, np.full(len(knots) - 1, JUDGED_RIDGE)
+    drawn = np.quantile(scores[assumed], DRAWN_KNOTS)
+    above = judged[judged > drawn[-1]]
+    upper = np.quantile(above, np.linspace(0.0, 0.99, segments + 1)[1:]) if len(above) else []
+    knots = _apart(np.concatenate([drawn, upper]))
+    return knots, np.where(knots[1:] <= drawn[-1], DRAWN_RIDGE, JUDGED_RIDGE)
+
+
+def _spread(scores: Scores, quantiles: Scores) -> Scores:
+    return _apart(np.quantile(scores, quantiles))
+
+
+def _apart(knots: Scores) -> Scores:
+    """Ascending knots no closer than a millionth, two or more."""
+    kept = [float(knots[0])]
+    for knot in np.sort(knots).tolist():
+        if knot - kept[-1] > 1e-6:
+            kept.append(knot)
+    return np.array(kept if len(kept) > 1 else [kept[0] - 1e-3, kept[0] + 1e-3])
+
+
+def _through(relevant: Rising, exact: Rising | None, low: float, high: float) -> Link:
+    every = [relevant.knots] if exact is None else [relevant.knots, exact.knots]
+    ends = np.unique(np.concatenate([np.clip(knots, low, high) for knots in every]))
+    shares = np.linspace(0.0, 1.0, _POINTS, endpoint=False)
+    inner = (ends[:-1, None] + np.diff(ends)[:, None] * shares).ravel()
+    inner = np.unique(np.append(inner, ends[-1]))
+    inner = inner[(inner > low + 1e-9) & (inner < high - 1e-9)]
+    inner = inner[np.diff(inner, prepend=-np.inf) > 1e-9]
+    substitute = relevant(inner)
+    both = substitute * (exact(inner) if exact is not None else 0.0)
+    knots = np.concatenate([[low], inner, [high]])
+    ramp = (knots - low) / (high - low)
+    return Link(tuple(knots.tolist()), _curve(substitute, ramp), _curve(both, ramp))
+
+
+def _curve(chances: Scores, ramp: Scores) -> tuple[float, ...]:
+    top = (chances[-1] + 1.0) / 2 if len(chances) else 1.0
+    curve = (1.0 - _RAMP) * np.concatenate([[0.0], chances, [top]]) + _RAMP * ramp
     return tuple(np.maximum.accumulate(curve).tolist())

@@ -2,27 +2,125 @@
 
 An encoder gives every text a vector, and some product is always nearest. Where the lexical arm
 knows none of the words, nothing else contradicts it: only a calibration that has seen nonsense can
-tell that the nearest product is still no match.
+tell that the nearest product is still no match. One known word among nonsense is hardly better: the
+shopper asked for something else than that word alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
+from catalog.text import normalise
 from index.analysis import query_terms
 from index.lexical import LexicalArm
+from index.store import ProductStore
 
-_LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyz"))
-_LONGEST = 9
+Rng = np.random.Generator
+
+_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+_VOWELS, _CONSONANTS, _ENDINGS = "aeiou", "bcdfghjklmnpqrstvwxz", ("", "", "n", "r", "s")
+_LETTERS, _DIGITS = "abcdefghijklmnopqrstuvwxyz", "0123456789"
+_TITLES = 300  # products whose titles lend words
+_LEAST_LETTERS = 5
+_PATIENCE = 200  # tries a query; a catalogue that knows every string of digits ends the search
 
 
-def nonsense_queries(lexical: LexicalArm, count: int, seed: int) -> list[str]:
-    """`count` queries of one to four random words of 3 to 9 letters, none of them in `lexical`."""
+def nonsense_queries(
+    lexical: LexicalArm, count: int, seed: int, lent: Sequence[str] = ()
+) -> list[str]:
+    """`count` queries of one to four words without meaning, none of them in `lexical`.
+
+    Kinds take turns: random letters, syllables that can be spoken, one row of the keyboard, codes
+    of digits, and, if words are `lent`, their letters shuffled.
+    """
     rng = np.random.default_rng(seed)
+    kinds = _kinds(lent)
+
+    def draw(number: int) -> str:
+        kind = kinds[number % len(kinds)]
+        return " ".join(kind(rng) for _ in range(1 + number // len(kinds) % 4))
+
+    return _drawn(draw, lambda query: not lexical.knows(query_terms(query)), count)
+
+
+def half_known_queries(
+    lexical: LexicalArm, count: int, seed: int, lent: Sequence[str]
+) -> list[str]:
+    """`count` queries of one to three words without meaning around one of the words `lent`.
+
+    The word is one that `lexical` knows; empty if it knows none of them.
+    """
+    known = [word for word in lent if lexical.knows(query_terms(word))]
+    if not known:
+        return []
+    rng = np.random.default_rng(seed)
+    kinds = _kinds(())
+
+    def draw(number: int) -> str:
+        kind = kinds[number % len(kinds)]
+        words = [kind(rng) for _ in range(1 + number // len(kinds) % 3)]
+        words.insert(int(rng.integers(len(words) + 1)), _pick(rng, known))
+        return " ".join(words)
+
+    return _drawn(draw, lambda query: bool(query), count)
+
+
+def title_words(store: ProductStore, seed: int) -> list[str]:
+    """Words of five letters or more from the titles of up to 300 products, drawn by `seed`."""
+    rows = np.random.default_rng(seed).permutation(len(store))[:_TITLES].tolist()
+    titles = (normalise(product.title).split() for product in store.products(rows))
+    found = (word for title in titles for word in title)
+    return list(
+        dict.fromkeys(word for word in found if word.isalpha() and len(word) >= _LEAST_LETTERS)
+    )
+
+
+def _drawn(draw: Callable[[int], str], fits: Callable[[str], bool], count: int) -> list[str]:
     found: list[str] = []
-    while len(found) < count:
-        lengths = rng.integers(3, _LONGEST + 1, size=1 + len(found) % 4)
-        query = " ".join("".join(rng.choice(_LETTERS, size=length)) for length in lengths)
-        if not lexical.knows(query_terms(query)):
+    for number in range(_PATIENCE * count):
+        if len(found) == count:
+            break
+        query = draw(number)
+        if fits(query):
             found.append(query)
     return found
+
+
+def _kinds(lent: Sequence[str]) -> list[Callable[[Rng], str]]:
+    kinds = [_random_letters, _syllables, _keyboard, _code]
+    return [*kinds, lambda rng: _shuffled(rng, lent)] if lent else kinds
+
+
+def _pick(rng: Rng, among: Sequence[str]) -> str:
+    return among[int(rng.integers(len(among)))]
+
+
+def _string(rng: Rng, letters: str, least: int, most: int) -> str:
+    return "".join(_pick(rng, letters) for _ in range(int(rng.integers(least, most + 1))))
+
+
+def _random_letters(rng: Rng) -> str:
+    return _string(rng, _LETTERS, 3, 9)
+
+
+def _syllables(rng: Rng) -> str:
+    return "".join(
+        _pick(rng, _CONSONANTS) + _pick(rng, _VOWELS) + _pick(rng, _ENDINGS)
+        for _ in range(int(rng.integers(2, 5)))
+    )
+
+
+def _keyboard(rng: Rng) -> str:
+    return _string(rng, _pick(rng, _ROWS), 4, 9)
+
+
+def _code(rng: Rng) -> str:
+    return _string(rng, _LETTERS, 0, 3) + _string(rng, _DIGITS, 5, 9)
+
+
+def _shuffled(rng: Rng, lent: Sequence[str]) -> str:
+    letters = list(_pick(rng, lent))
+    rng.shuffle(letters)
+    return "".join(letters)

@@ -2,8 +2,7 @@
 
 Every judged pair, and for every query a uniform draw of products that nobody judged, taken as
 grade 0: fitted on judged pairs alone, which are all plausible, a calibration calls most random
-products substitutes. Judged and drawn pairs weigh the same, so the judged ones, of which a query
-has dozens, decide the curve where both occur.
+products substitutes. How much they weigh beside the judged ones is settled in `index.link_fit`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from index.alpha import GRID, choose_alpha, ndcg
 from index.calibration import MODES, Link, Thresholds, default_calibration
-from index.link_fit import fit_link, isotonic
+from index.link_fit import fit_link
 from index.thresholds import balanced
 
 pairs = st.lists(
@@ -42,21 +42,6 @@ def test_a_better_score_inside_the_range_is_worth_more(found):
     link = fit_link(*arrays(found), -1.0, 1.0)
     steps = link.relevance(np.linspace(-1, 1, 41))
     assert np.all(np.diff(steps) > 0)
-
-
-@settings(max_examples=80, deadline=None)
-@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0.1, 5)), min_size=1, max_size=7))
-def test_isotonic_is_the_nearest_rising_sequence(found):
-    values, weights = (np.array(column) for column in zip(*found, strict=True))
-    fitted = isotonic(values, weights)
-    assert np.all(np.diff(fitted) >= 0)
-    error = (weights * (fitted - values) ** 2).sum()
-    # Every rising sequence that is constant on runs of neighbours, at the means of the runs.
-    for cuts in itertools.product([0, 1], repeat=len(values) - 1):
-        run = np.cumsum([0, *cuts])
-        means = np.bincount(run, weights * values) / np.bincount(run, weights)
-        if np.all(np.diff(means) >= 0):
-            assert error <= (weights * (means[run] - values) ** 2).sum() + 1e-9
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,0 +1,90 @@
+"""What queries find before anything is calibrated: results by mode, and the best score of each.
+
+Retrieval as the engine does it, with the weight of the arms that was just fitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.model import Grade
+from index.calibrating.policies import PAGE
+from index.calibration import Mode
+from index.engine import Engine
+from index.ranking import best
+from index.request import SearchRequest
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FirstPages:
+    """First pages of some queries in one mode, best first.
+
+    `scores` (queries, PAGE), -inf where a page is shorter; `exact` the same shape, False where a
+    product is not judged exact or not judged at all.
+    """
+
+    scores: Scores
+    exact: NDArray[np.bool_]
+
+    @property
+    def top(self) -> Scores:
+        """Best score of each query that found anything."""
+        tops = self.scores[:, 0]
+        found: Scores = tops[np.isfinite(tops)]
+        return found
+
+
+def first_pages(
+    engine: Engine, qrels: Mapping[str, Mapping[str, int]], alpha: float
+) -> dict[Mode, FirstPages]:
+    """First pages by mode of those queries that hold a word of the catalogue."""
+    pages: dict[Mode, list[tuple[Scores, NDArray[np.bool_]]]] = {
+        "lexical": [],
+        "semantic": [],
+        "hybrid": [],
+    }
+    store = engine.bundle.store
+    for query, grades in qrels.items():
+        prepared = engine.prepare(SearchRequest(query))
+        if not prepared.known_words:
+            continue
+        found = engine.candidates(prepared.terms, engine.encode(prepared), "hybrid", alpha=alpha)
+        for mode, scores in (
+            ("lexical", found.lexical),
+            ("semantic", found.semantic),
+            ("hybrid", found.scores),
+        ):
+            if scores is None:
+                continue
+            rows, top = best(found.rows, scores, store.ranks, PAGE)
+            exact = [grades.get(store.ids[row]) == Grade.EXACT for row in rows.tolist()]
+            pages[mode].append((top, np.array(exact, np.bool_)))  # type: ignore[index]
+    return {mode: _stacked(of_mode) for mode, of_mode in pages.items()}
+
+
+def tops_of(engine: Engine, queries: Iterable[str], alpha: float) -> dict[Mode, Scores]:
+    """Best score by mode of each of `queries` that holds a word of the catalogue."""
+    pages = first_pages(engine, {query: {} for query in queries}, alpha)
+    return {mode: of_mode.top for mode, of_mode in pages.items()}
+
+
+def nearest_cosines(engine: Engine, queries: list[str], depth: int) -> Scores:
+    """Cosines of queries with the products nearest to each, (queries, <= depth)."""
+    bundle = engine.bundle
+    vectors = engine.encoder.encode_queries(queries)
+    return np.array([bundle.dense.top(vector, depth, bundle.store.ranks)[1] for vector in vectors])
+
+
+def _stacked(pages: list[tuple[Scores, NDArray[np.bool_]]]) -> FirstPages:
+    scores = np.full((len(pages), PAGE), -np.inf)
+    exact = np.zeros((len(pages), PAGE), np.bool_)
+    for row, (top, hits) in enumerate(pages):
+        scores[row, : len(top)] = top
+        exact[row, : len(hits)] = hits
+    return FirstPages(scores, exact)

@@ -1,0 +1,137 @@
+"""Links and tier cuts of every part of a calibration, from scored pairs and from first pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.calibrating.found import FirstPages
+from index.calibrating.policies import (
+    CLOSED,
+    Policy,
+    Promise,
+    Shown,
+    lowest_cut,
+    promised,
+    with_exact,
+)
+from index.calibration import Link, Mode, ModeCalibration, Part, Thresholds
+from index.link_fit import fit_link, pair_weights
+from index.pairs import Pairs
+from index.thresholds import balanced
+
+Scores = NDArray[np.float64]
+
+# Nonsense without a known word shall find no confident match, all but a few in a thousand; nonsense
+# around a known word, too, as far as queries that mean something allow it.
+UNKNOWN_SILENT = 0.995
+HALF_KNOWN_SILENT = 0.97
+LOST = 1 / 70  # of real queries, at most, to nonsense; half of the one in 35 that is bearable
+
+
+@dataclass(frozen=True)
+class Company:
+    """What the cuts must tell apart, by best score: `real` queries and nonsense.
+
+    `half_known`: nonsense around one known word; `unknown` (queries, depth): cosines of queries
+    without any known word with the products nearest to them.
+    """
+
+    real: Mapping[Mode, Scores]
+    half_known: Mapping[Mode, Scores]
+    unknown: Scores
+
+
+@dataclass(frozen=True)
+class FittedModes:
+    """The parts, and what the policy promised of each (None: nothing is called exact there)."""
+
+    modes: dict[Part, ModeCalibration]
+    promises: dict[Mode, Promise | None]
+
+    def record(self) -> dict[str, Any]:
+        """The promises as JSON values."""
+        return {
+            mode: None if promise is None else asdict(promise)
+            for mode, promise in self.promises.items()
+        }
+
+
+def fit_modes(
+    pairs: Pairs,
+    alpha: float,
+    company: Company,
+    pages: Mapping[Mode, FirstPages],
+    policy: Policy | None = None,
+) -> FittedModes:
+    """Links and cuts of each mode, each fitted on its own score of the same pairs.
+
+    Under a policy of precision a single arm that cannot keep it calls nothing exact, nor does a
+    query without a known word; the hybrid must keep it. Raises JudgmentError when it cannot.
+    """
+    policy = policy or Policy()
+    scores: dict[Mode, tuple[Scores, float]] = {
+        "lexical": (pairs.lexical, 0.0),
+        "semantic": (pairs.semantic, -1.0),
+        "hybrid": (alpha * pairs.semantic + (1.0 - alpha) * pairs.lexical, -alpha),
+    }
+    weights = pair_weights(pairs.query, pairs.assumed)
+    modes: dict[Part, ModeCalibration] = {}
+    promises: dict[Mode, Promise | None] = {}
+    for mode, (score, low) in scores.items():
+        link = fit_link(score, pairs.grade, low, 1.0, pairs.query, pairs.assumed)
+        cuts = balanced(link.relevance(score), pairs.grade, weights)
+        cuts = cuts.raised(_floor(link, mode, company))
+        if policy.precision is not None:
+            shown = _shown(link, pages[mode])
+            promises[mode] = (
+                promised(shown, policy, cuts.substitute)
+                if mode == "hybrid"
+                else lowest_cut(shown, policy.precision, policy.confidence, cuts.substitute)
+            )
+            kept = promises[mode]
+            cuts = with_exact(cuts, CLOSED if kept is None else kept.cut)
+        modes[mode] = ModeCalibration(link, cuts)
+    modes["unknown_words"] = _unknown_words(pairs, company.unknown, weights, policy)
+    return FittedModes(modes, promises)
+
+
+def _floor(link: Link, mode: Mode, company: Company) -> float:
+    """The relevance that most nonsense around a known word does not reach and real queries do."""
+    nonsense, real = company.half_known[mode], company.real[mode]
+    if not len(nonsense) or not len(real):
+        return 0.0
+    wanted = float(np.quantile(nonsense, HALF_KNOWN_SILENT, method="higher"))
+    bearable = float(np.quantile(real, LOST, method="lower"))
+    floor = link.relevance(np.array([min(wanted, bearable)]))
+    return float(floor[0])
+
+
+def _unknown_words(
+    pairs: Pairs, nonsense: Scores, weights: Scores, policy: Policy
+) -> ModeCalibration:
+    """Nonsense joins the semantic pairs as one more drawn product of each query, grade 0."""
+    spread = nonsense.ravel()
+    score = np.concatenate([pairs.semantic, spread])
+    grade = np.concatenate([pairs.grade, np.zeros(len(spread), np.int64)])
+    query = np.concatenate([pairs.query, np.resize(np.unique(pairs.query), len(spread))])
+    assumed = np.concatenate([pairs.assumed, np.ones(len(spread), np.bool_)])
+    link = fit_link(score, grade, -1.0, 1.0, query, assumed)
+    cuts = balanced(link.relevance(pairs.semantic), pairs.grade, weights)
+    if len(nonsense):
+        best = link.relevance(nonsense.max(axis=1))
+        guard = np.quantile(best, UNKNOWN_SILENT, method="higher")
+        cuts = cuts.raised(round(float(guard) + 1e-6, 6))
+    if policy.precision is not None:
+        cuts = Thresholds(exact=CLOSED, substitute=cuts.substitute)
+    return ModeCalibration(link, cuts)
+
+
+def _shown(link: Link, pages: FirstPages) -> Shown:
+    there = np.isfinite(pages.scores)
+    relevance = link.relevance(np.where(there, pages.scores, 0.0))
+    return Shown(np.where(there, relevance, -1.0), pages.exact)
