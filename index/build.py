@@ -6,7 +6,8 @@ The version is written beside its place and renamed when whole, so a killed buil
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from index.bundle import ENCODER_DIR, IndexBundle
 from index.calibration import Calibration, default_calibration
 from index.dense import DenseSettings, Vectors
 from index.dense_build import Target
+from index.engine import Engine
+from index.known_answers import QUERIES, KnownAnswers
 from index.lexical import LexicalSettings, settings_json
 from index.lexical_build import LexicalBuilder
 from index.progress import progress
@@ -142,6 +145,10 @@ def build_index(
         }
         if encoder_dir is not None:
             copy_serving_files(encoder_dir, directory / ENCODER_DIR, precision=precision)
+        known = islice(dict.fromkeys(_probe_texts(store, ())), QUERIES)
+        KnownAnswers.of(Engine(replace(bundle, calibration=calibration), encoder), known).save(
+            directory
+        )
         finish(
             directory,
             settings.shards,

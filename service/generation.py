@@ -12,6 +12,7 @@ from catalog.errors import BundleError, GradusError, QueryError
 from export.bundle import Encoder, EncoderBundle
 from index.bundle import IndexBundle
 from index.engine import Engine
+from index.known_answers import KnownAnswers
 from index.request import SearchRequest, SearchResult
 from index.versions import VERSIONS, before_live
 from service import logs
@@ -99,12 +100,14 @@ class Opener:
     def generation(self, engine: Engine) -> Generation:
         """Measure the encoder of an open engine and make the engine ready to serve.
 
-        Raises BundleError when it opens but cannot encode or search.
+        Raises BundleError when it opens but cannot encode or search, or its known answers are
+        other ones here.
         """
         wanted, encoder = self.settings.encoder, engine.encoder
         # The first search of a process is ten times slower than the second, and a model that opens
         # but cannot run shows itself here instead of to the first shopper.
         engine.search(SearchRequest("first search", min_tier="irrelevant"))
+        KnownAnswers.load(engine.bundle.directory).check(engine)
         rows = encoder.rows if isinstance(encoder, EncoderBundle) else 1
         choice = choose(wanted.way, measure(encoder), rows)
         fields = {"index": engine.bundle.version, "way": choice.way, "reason": choice.reason}
