@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from catalog.moments import DAY, Moment, moment
 from catalog.text import normalise
+from catalog.typed import scalar
+from catalog.values import FieldError
 from index.filtering.columns import Column, Columns, Mask
 from index.filtering.expression import (
     Condition,
@@ -180,8 +182,18 @@ def _wrong_type(column: Column, constant: Constant) -> Exception:
         constant.at,
         expected=_WANTED[column.kind],
         found=_shown(constant),
-        hint="Leave out the quotes." if isinstance(constant.value, str) else "",
+        hint="Leave out the quotes." if _bare(column, constant) else "",
     )
+
+
+def _bare(column: Column, constant: Constant) -> bool:
+    """Whether a text would be of the column's kind without its quotes."""
+    if not isinstance(constant.value, str):
+        return False
+    try:
+        return scalar(constant.value, column.kind) is not None
+    except FieldError:
+        return False
 
 
 def _no_order(condition: Condition, held: str) -> Exception:
