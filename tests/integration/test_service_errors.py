@@ -20,7 +20,17 @@ from service.state import admission_of, ready_engine
 
 pytestmark = pytest.mark.anyio
 ADMIN_ROUTES = ("/v1/indexes", "/v1/indexes/{version}:publish", "/v1/indexes:rollback")
-ROUTES = ("/v1/search", "/livez", "/readyz", "/healthz", "/info", "/metrics", "/", "/docs")
+ROUTES = (
+    "/v1/search",
+    "/v1/suggest",
+    "/livez",
+    "/readyz",
+    "/healthz",
+    "/info",
+    "/metrics",
+    "/",
+    "/docs",
+)
 
 
 def problem(response: httpx.Response, status: int, code: str) -> ProblemAnswer:

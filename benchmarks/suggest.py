@@ -1,0 +1,85 @@
+"""How long a completion takes, in process, for every beginning of real queries.
+
+    OMP_NUM_THREADS=1 python benchmarks/suggest.py --index ROOT --queries FILE --out raw.json
+
+Every query is typed letter by letter, and once more with a slip in it. The kernel is a fixed
+calculation before each call, what the machine is worth at this moment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from engine_speed import cpu_model, kernel
+
+from catalog.readers import read_queries
+from catalog.slips import with_a_slip
+from index.bundle import SUGGEST_DIR
+from index.suggest.suggester import Suggester
+from index.suggest.table import SuggestTable
+from index.versions import resolve
+
+
+def beginnings(queries: list[str]) -> list[str]:
+    return [query[:length] for query in queries for length in range(1, len(query) + 1)]
+
+
+def measure(suggester: Suggester, typed: list[str], limit: int) -> dict[str, object]:
+    times, kernels, matches, none = [], [], Counter[str](), 0
+    for text in typed[:200]:
+        suggester.suggest(text, limit)
+    for text in typed:
+        kernels.append(kernel() * 1e3)
+        began = perf_counter()
+        found = suggester.suggest(text, limit)
+        times.append((perf_counter() - began) * 1e3)
+        matches.update(one.match for one in found)
+        none += not found
+    ratios = np.array(times) / np.median(kernels)
+    p50, p99, p999 = np.percentile(times, (50, 99, 99.9)).round(4).tolist()
+    return {
+        "calls": len(typed),
+        "without_a_completion": none,
+        "matches": dict(matches),
+        "milliseconds": {"p50": p50, "p99": p99, "p99.9": p999},
+        "kernel_ms": round(float(np.median(kernels)), 4),
+        "p99_by_kernel": round(float(np.percentile(ratios, 99)), 3),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--index", type=Path, required=True)
+    parser.add_argument("--queries", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--limit", type=int, default=8)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+
+    table = SuggestTable.load(resolve(arguments.index) / SUGGEST_DIR)
+    suggester = Suggester(table)
+    queries = [query for query, _ in islice(read_queries(arguments.queries), arguments.count)]
+    slipped = [text for query in queries if (text := with_a_slip(query, 0)) is not None]
+    report = {
+        "command": " ".join(sys.argv),
+        "machine": cpu_model(),
+        "entries": len(table.entry_ends),
+        "words": len(table.words),
+        "typed": measure(suggester, beginnings(queries), arguments.limit),
+        "typed_with_a_slip": measure(suggester, beginnings(slipped), arguments.limit),
+    }
+    text = json.dumps(report, indent=2)
+    print(text)
+    if arguments.out:
+        arguments.out.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
