@@ -1,4 +1,4 @@
-"""Vectors on CUDA are those of the processor; skipped, with the reason, where there is no device."""
+"""Vectors on CUDA are those of the processor; skipped where there is no device, and says so."""
 
 from __future__ import annotations
 
