@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ _WINDOW = 2  # words between two that still stand beside each other, plus one
 
 
 def learn(
-    corpus: Corpus, analyser: Analyser, queries: Iterable[tuple[str, float]] = ()
+    corpus: Corpus, analyser: Analyser, queries: Sequence[tuple[str, float]] = ()
 ) -> Dictionary:
     """The dictionary of a catalogue; `queries` are logged ones with their weights, above 0.
 
@@ -42,9 +42,10 @@ def learn(
     weights = every[kept] + _NAMING_WEIGHT * naming[kept] + _LOG_WEIGHT * asked
     trusted = (naming[kept] > 0) | (every[kept] >= _TRUSTED_PRODUCTS)
     others = {word: _LOG_WEIGHT * weight for word, weight in sorted(logged.items())}
-    pairs, counts = _pairs(corpus, place, len(names))
+    numbers = {word: number for number, word in enumerate(names)}
+    pairs, counts = _pairs(corpus, place, len(names), _logged_pairs(queries, analyser, numbers))
     return Dictionary(
-        {word: number for number, word in enumerate(names)},
+        numbers,
         weights.astype(np.float32),
         frozenset(word for word, sure in zip(names, trusted.tolist(), strict=True) if sure),
         pairs,
@@ -69,11 +70,25 @@ def _logged(queries: Iterable[tuple[str, float]], analyser: Analyser) -> Counter
     return counts
 
 
+def _logged_pairs(
+    queries: Iterable[tuple[str, float]], analyser: Analyser, numbers: dict[str, int]
+) -> NDArray[np.int64]:
+    """Words that stand close in a query, each distinct query once."""
+    found: list[int] = []
+    for query in dict.fromkeys(normalise(query) for query, _ in queries):
+        known = [numbers.get(word, -1) for word in analyser.words(query)]
+        for at, first in enumerate(known):
+            for second in known[at + 1 : at + 1 + _WINDOW]:
+                if min(first, second) >= 0:
+                    found.append(min(first, second) * len(numbers) + max(first, second))
+    return np.array(found, np.int64)
+
+
 def _pairs(
-    corpus: Corpus, place: NDArray[np.int64], size: int
+    corpus: Corpus, place: NDArray[np.int64], size: int, logged: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Words that stand close in what products are named by, in either order."""
-    found = [np.empty(0, np.int64)]
+    """Words that stand close in what products are named by or in queries, in either order."""
+    found = [logged]
     for name in NAMING:
         if name not in corpus.fields:
             continue

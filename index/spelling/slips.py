@@ -16,7 +16,8 @@ from catalog.keyboard import QWERTY, neighbours
 _LEFT_OUT, _PUT_IN, _SWAPPED, _REPLACED = 0.3, 0.2, 0.15, 0.35
 _FIRST = log(0.3)  # the first letter
 _LETTERS = 26
-_DOUBLED = 0.5  # share of letters put in that double their neighbour; of those left out, likewise
+_DOUBLED = 0.5  # share of letters put in that double their neighbour
+_SINGLE = 0.6  # a letter left out that stands alone, against one of a double
 _NEAR = 0.5  # share of wrong letters that lie beside the right one on the keyboard
 _ALIKE = 0.35  # share of wrong letters that sound like the right one
 _SOUNDS = ("aeiouy", "ckqgx", "szxc", "sc", "dt", "bp", "fv", "mn", "gj", "vw", "iy", "lr")
@@ -47,7 +48,7 @@ def _one(wrong: str, right: str, meant: str, at: int) -> float:
     if len(wrong) == 1 and len(right) == 1:
         return place + log(_REPLACED) + _replaced(wrong, right)
     if not wrong and len(right) == 1:
-        return place + log(_LEFT_OUT) + log(_DOUBLED if _doubles(right, meant, at) else 0.5)
+        return place + log(_LEFT_OUT) + log(1.0 if _doubles(right, meant, at) else _SINGLE)
     if len(wrong) == 1 and not right:
         beside = meant[max(0, at - 1) : at + 1]
         return place + log(_PUT_IN) + _put_in(wrong, beside)
@@ -75,7 +76,7 @@ def _mended(typed: str, meant: str, at: int) -> list[tuple[str, float]]:
     place = (_FIRST if at == 0 else 0.0) - log(len(meant) + 1)
     if at < len(meant):
         put_back = typed[:at] + meant[at] + typed[at:]
-        found.append((put_back, place + log(_LEFT_OUT * _DOUBLED)))
+        found.append((put_back, place + log(_LEFT_OUT * _SINGLE)))
     if at < len(typed):
         beside = meant[max(0, at - 1) : at + 1]
         cost = place + log(_PUT_IN) + _put_in(typed[at], beside)

@@ -24,7 +24,7 @@ _UNKNOWN = 0.04  # that a word spelt right is none of the shop's
 _MARGIN = log(10.0)  # how much likelier a correction has to be
 _ENOUGH = log(10.0)  # so much likelier with one slip, two need not be looked for
 _VOUCHED = 2  # times that two words stand beside each other in the catalogue
-_UNDERSTOOD = 3  # products that hold each term of a word that is known in another form
+_UNDERSTOOD = 3  # products that hold another form of a word that hardly any product holds
 _CACHE = 1 << 14
 
 
@@ -69,12 +69,13 @@ class Speller:
     @classmethod
     def over(cls, dictionary: Dictionary | None, lexical: LexicalArm) -> Speller:
         """The speller of an index; one that leaves everything alone without a dictionary."""
-        analyser = lexical.analyser
+        analyser, written = lexical.analyser, (dictionary or NOTHING).words
 
         def understood(word: str) -> bool:
+            # A rare word that a description holds may be a slip of the shop's own.
+            least = _UNDERSTOOD if word in written else 1
             return all(
-                lexical.document_frequency(term) >= _UNDERSTOOD
-                for term, _ in analyser.terms_of(word)
+                lexical.document_frequency(term) >= least for term, _ in analyser.terms_of(word)
             )
 
         return cls(dictionary, understood)

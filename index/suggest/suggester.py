@@ -14,6 +14,7 @@ from index.suggest.table import Numbers, SuggestTable, words_of
 MAX_SUGGESTIONS = 20
 LEAST_FOR_SLIPS = 3  # characters typed before a slip is assumed
 _MOST_WORDS = 8
+_MOST_MENDED = 2  # words with a slip each
 _AHEAD = 4  # as many as are asked for, since two words of one entry may begin alike
 Match = Literal["beginning", "word", "slip"]
 
@@ -35,6 +36,9 @@ class Suggester:
 
     def __init__(self, table: SuggestTable) -> None:
         self._table = table
+        # Ready before the first shopper: what is derived from the table, and the Unicode patterns.
+        self._between, self._after = table.letters_between(), table.letters_after()
+        words_of("é")
 
     def suggest(self, typed: str, limit: int) -> list[Suggestion]:
         """At most `limit` entries that differ in text: best fitting first, then by popularity."""
@@ -60,13 +64,12 @@ class Suggester:
         spans = [self._spans(word, open_end=end) for word, end in zip(words, ends, strict=True)]
         if all(spans):
             yield "word", self._holding(spans, count)
-        if len(text) >= LEAST_FOR_SLIPS:
-            mended = [
-                span or list(self._mended(word, open_end=end))
-                for word, end, span in zip(words, ends, spans, strict=True)
-            ]
-            if all(mended) and mended != spans:
-                yield "slip", self._holding(mended, count)
+        elif sum(not span for span in spans) <= _MOST_MENDED:
+            for at, word in enumerate(words):
+                spans[at] = spans[at] or list(self._mended(word, open_end=ends[at]))
+                if not spans[at]:
+                    return
+            yield "slip", self._holding(spans, count)
 
     def _spans(self, word: str, *, open_end: bool) -> list[tuple[int, int]]:
         """The words meant by one typed, as ranges: itself, or all that begin with it."""
@@ -79,20 +82,25 @@ class Suggester:
         """Ranges of words one slip away; the first letter, seldom missed, stays."""
         if len(word) < LEAST_FOR_SLIPS:
             return
-        letters = self._table.letters
         for at in range(1, len(word) + 1):
             head, tail = word[:at], word[at:]
             low, high = self._table.words_like(head)
             if low == high:
                 return
-            variants = [head + letter + tail for letter in letters]
+            variants = [head + letter + tail for letter in self._letters(head, tail)]
             if tail:
                 variants.append(head + tail[1:])
-                variants += [head + letter + tail[1:] for letter in letters]
+                variants += [head + letter + tail[1:] for letter in self._letters(head, tail[1:])]
             if len(tail) > 1:
                 variants.append(head + tail[1] + tail[0] + tail[2:])
             for variant in variants:
                 yield from self._spans(variant, open_end=open_end)
+
+    def _letters(self, head: str, tail: str) -> str:
+        """The letters that may stand between, as far as three of them tell."""
+        if tail:
+            return self._between.get((head[-1], tail[0]), "")
+        return self._after.get(head[-2:], "")
 
     def _holding(self, spans: list[list[tuple[int, int]]], count: int) -> list[int]:
         """The best entries that hold one word of each list of ranges."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import mmap
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from index.words import segment
 
 Numbers = NDArray[np.int32]
 _LAST = "\U0010ffff"
-_LETTERS = 40  # of the shop's alphabet that a slip may bring in
 _WORDS = 16  # of an entry that it can be found by
 _ABOUT, _TEXTS, _KEYS = "suggest.json", "entries.jsonl", "keys.txt"
 _ARRAYS = ("entry_ends", "key_ends", "key_entries", "word_starts", "word_entries")
@@ -32,11 +31,12 @@ class SuggestTable:
     """Entries are numbered by popularity: of any set the smallest numbers are the best.
 
     `word_entries[word_starts[w]:word_starts[w + 1]]` are the entries with word w, ascending, so
-    that the entries of all words with a common beginning stand side by side.
+    that the entries of all words with a common beginning stand side by side. `triples` are all
+    strings of three letters in the words.
     """
 
     words: list[str]
-    letters: str
+    triples: frozenset[str]
     texts: mmap.mmap | bytes
     keys: mmap.mmap | bytes
     entry_ends: NDArray[np.int64]
@@ -60,8 +60,25 @@ class SuggestTable:
 
     def words_like(self, beginning: str) -> tuple[int, int]:
         """The range of words that begin so."""
-        low = bisect_left(self.words, beginning)
-        return low, bisect_left(self.words, beginning + _LAST, low)
+        words = self.words
+        low = bisect_left(words, beginning)
+        if low == len(words) or not words[low].startswith(beginning):
+            return low, low
+        return low, bisect_left(words, beginning + _LAST, low)
+
+    def letters_between(self) -> Mapping[tuple[str, str], str]:
+        """The letters that stand between two others in some word."""
+        found: dict[tuple[str, str], str] = {}
+        for first, letter, last in sorted(self.triples):
+            found[first, last] = found.get((first, last), "") + letter
+        return found
+
+    def letters_after(self) -> Mapping[str, str]:
+        """The letters that stand after two others in some word."""
+        found: dict[str, str] = {}
+        for triple in sorted(self.triples):
+            found[triple[:2]] = found.get(triple[:2], "") + triple[2]
+        return found
 
     def holding(self, low: int, high: int) -> Numbers:
         """Entries with one of a range of words; in order only where it is one word."""
@@ -82,7 +99,7 @@ class SuggestTable:
             texts, keys = _mapped(directory / _TEXTS), _mapped(directory / _KEYS)
             if len(arrays[3]) != len(about["words"]) + 1 or len(arrays[0]) != about["entries"]:
                 raise ValueError("the sizes of its files disagree")
-            return cls(about["words"], about["letters"], texts, keys, *arrays)
+            return cls(about["words"], frozenset(about["triples"]), texts, keys, *arrays)
         except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
             raise BundleError(
                 f"the suggestions cannot be read: {error}",
@@ -117,17 +134,9 @@ def save(entries: Sequence[Entry], directory: Path) -> None:
     )
     for name, array in zip(_ARRAYS, arrays, strict=True):
         np.save(directory / f"{name}.npy", array)
-    about = {"entries": len(entries), "letters": _alphabet(numbers), "words": words}
+    triples = sorted({word[at : at + 3] for word in words for at in range(len(word) - 2)})
+    about = {"entries": len(entries), "triples": triples, "words": words}
     (directory / _ABOUT).write_text(json.dumps(about, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _alphabet(words: dict[str, list[int]]) -> str:
-    counts: dict[str, int] = {}
-    for word, entries in words.items():
-        for letter in word:
-            if letter.isalpha():
-                counts[letter] = counts.get(letter, 0) + len(entries)
-    return "".join(sorted(counts, key=lambda letter: (-counts[letter], letter))[:_LETTERS])
 
 
 def _write(path: Path, parts: Iterable[bytes]) -> NDArray[np.int64]:

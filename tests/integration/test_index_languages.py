@@ -20,8 +20,9 @@ from index.words.settings import WordSettings
 
 GERMAN = [
     Product("h1", "Hundefutter mit Huhn, 1,5 kg", "Wuffel", ("Tierbedarf", "Hunde")),
-    Product("h2", "Nassfutter für Hunde 800g", "Wuffel", ("Tierbedarf", "Hunde")),
+    Product("h2", "Feines Futter für Hunde 800g", "Wuffel", ("Tierbedarf", "Hunde")),
     Product("h3", "Hundenapf aus Edelstahl", "Napfwerk", ("Tierbedarf", "Hunde")),
+    Product("n1", "Napf aus Keramik", "Napfwerk", ("Tierbedarf",)),
     Product("k1", "Katzenfutter mit Lachs", "Mauzi", ("Tierbedarf", "Katzen")),
     Product("k2", "Kratzbaum für Katzen", "Mauzi", ("Tierbedarf", "Katzen")),
     Product("t1", "Wasserkocher 1,7 Liter", "Brühwerk", ("Küche",)),
@@ -130,7 +131,7 @@ def test_japanese(japanese, query, first):
         "１２３",
         "ǆ",
         "ﷺ",
-        "\ud800",
+        "\ud800a",
         "ß" * 500,
     ],
 )
