@@ -258,13 +258,13 @@ class Engine:
         return blended(rows, semantic, lexical, self._alpha(alpha))
 
     def retrieve(
-        self, query: str, mode: Mode, depth: int, *, exact: bool = False
+        self, query: str, mode: Mode, depth: int, *, exact: bool = False, correct: bool = True
     ) -> list[tuple[str, float, float]]:
         """The best `depth` of the whole catalogue as (product id, relevance, score), nothing cut.
 
         Each arm goes as deep as `depth`, and no less deep than the bundle's c.
         """
-        prepared = self.prepare(SearchRequest(query, mode=mode))
+        prepared = self.prepare(SearchRequest(query, mode=mode, correct=correct))
         if not prepared.has_words:
             return []
         found = self.candidates(

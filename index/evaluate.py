@@ -90,7 +90,7 @@ def evaluate(
             *slice_report(figures, slices),
             *product_slice_report(qrels, answers, overlaps),
         ],
-        "populations": population_reports(answers),
+        "populations": population_reports(answers, engine.calibration.base_rates),
         "charts": charts(answers["hybrid"], -engine.calibration.alpha),
         "worst": worst_queries(engine, qrels, figures, wishes.worst),
         **_of_pairs(engine, qrels),
@@ -128,7 +128,7 @@ def evaluate_index(
     judged = qrels_of(read_judgments(qrels, known_products=known, strict=strict, issues=issues))
     notes = [f"judgments: {issues.summary()}"] if issues.total else []
     trained: frozenset[str] = getattr(engine.encoder, "train_queries", frozenset())
-    rounds = 1 + (wishes.misspell is not None) + (other_engine is not None)
+    rounds = 1 + 2 * (wishes.misspell is not None) + (other_engine is not None)
     with progress("evaluating", rounds * len(judged), "queries") as advance:
         found = evaluate(engine, judged, train_queries=trained, wishes=wishes, advance=advance)
         if other_engine is not None:

@@ -42,16 +42,27 @@ def ask(
     qrels: Qrels,
     texts: Sequence[str] | None = None,
     advance: Callable[[int], None] = lambda _done: None,
+    *,
+    correct: bool = True,
 ) -> dict[Mode, Answers]:
     """Ask every query (one at least) in every mode; `texts` are typed instead of the queries.
 
+    Misspelt words are read as the engine corrects them, or as they stand without `correct`.
     Judgments of products that the index does not hold are passed over.
     """
     found: dict[Mode, list[_Answer]] = {mode: [] for mode in MODES}
     typed = list(qrels) if texts is None else texts
     for number, (text, grades) in enumerate(zip(typed, qrels.values(), strict=True)):
         for mode in MODES:
-            found[mode].append(_ask(engine, text, grades, mode, number))
+            request = SearchRequest(
+                text,
+                limit=SHOWN,
+                mode=mode,
+                min_tier="irrelevant",
+                explain=True,
+                correct=correct,
+            )
+            found[mode].append(_ask(engine, request, grades, number))
         advance(1)
     return {
         mode: Answers(
@@ -74,14 +85,16 @@ class _Answer:
     drawn: Forecasts
 
 
-def _ask(engine: Engine, text: str, grades: Mapping[str, int], mode: Mode, number: int) -> _Answer:
-    request = SearchRequest(text, limit=SHOWN, mode=mode, min_tier="irrelevant", explain=True)
+def _ask(engine: Engine, request: SearchRequest, grades: Mapping[str, int], number: int) -> _Answer:
     result = engine.search(request)
     store = engine.bundle.store
     judged = {row: grade for name, grade in grades.items() if (row := store.row(name)) is not None}
-    drawn = draw_unjudged(text, len(store), set(judged))
+    drawn = draw_unjudged(request.q, len(store), set(judged))
     return _Answer(
-        ranking=[hit[0] for hit in engine.retrieve(text, mode, DEPTH)],
+        ranking=[
+            hit[0]
+            for hit in engine.retrieve(request.q, request.mode, DEPTH, correct=request.correct)
+        ],
         silent=result.no_confident_match,
         judged=_said(engine, request, list(judged), list(judged.values()), True, number),
         shown=_shown(result, grades, number),

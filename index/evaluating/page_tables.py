@@ -73,6 +73,7 @@ def misspelt_section(found: Record) -> Html:
     """Clean, misspelt and relative change, by mode and figure."""
     rows = [
         [
+            escaped(label),
             escaped(mode),
             escaped(name),
             figure(part["clean"]["mean"], 3),
@@ -80,22 +81,27 @@ def misspelt_section(found: Record) -> Html:
             _percent(part["relative"]),
             escaped(interval(part["difference"], "+")),
         ]
-        for mode, of_mode in found["modes"].items()
+        for label, modes in (("as served", "modes"), ("without", "uncorrected"))
+        for mode, of_mode in found[modes].items()
         for name, part in of_mode.items()
         if name in _SLIPPED
     ]
     note = (
         f"One letter wrong in each query, seed {found['seed']}; {found['unchanged']} of "
-        f"{found['queries']} have no word that can go wrong. For instance: "
+        f"{found['queries']} have no word that can go wrong, and correction reads "
+        f"{found['restored']} as the right query again. For instance: "
         + ", ".join(f"{right} → {wrong}" for right, wrong in found["examples"])
     )
-    heads = ["mode", "figure", "clean", "misspelt", "relative change", "difference"]
+    heads = [
+        *("correction", "mode", "figure", "clean", "misspelt"),
+        *("relative change", "difference"),
+    ]
     return element(
         "section",
         [
             element("h2", escaped("Misspelt queries")),
             element("p", escaped(note), class_="note"),
-            table(heads, rows, texts=(0, 1)),
+            table(heads, rows, texts=(0, 1, 2)),
         ],
         id="misspelt",
     )
@@ -143,20 +149,24 @@ def populations_table(populations: Record, names: Mapping[str, str]) -> Html:
             count(part["pairs"]),
             figure(part["tier_accuracy"], 3),
             figure(part["majority"], 3),
-            figure(part["ece"], 3),
-            figure(part["brier_skill"], 3),
+            escaped(" / ".join(f"{part['ece'][key]:.3f}" for key in _ERRORS)),
+            stacked(part["skill"], "+"),
             *(
                 escaped(f"{part[cut]['said']:.3f} / {part[cut]['so']:.3f}")
                 for cut in ("substitute", "exact")
             ),
-            figure(part["shown_pass"], 3),
+            figure(part["passed"], 3),
         ]
         for mode, of_mode in populations.items()
         for name, part in of_mode.items()
         if part["pairs"]
     ]
     heads = [
-        *("mode", "pairs of", "pairs", "tier accuracy", "commonest", "ECE", "skill"),
-        *("P(≥ substitute) said / so", "P(exact) said / so", "pass"),
+        *("mode", "pairs of", "pairs", "tier accuracy", "commonest"),
+        *("ECE / noise / constant", "skill over constant"),
+        *("P(≥ substitute) said / so", "P(exact) said / so", "passed"),
     ]
     return table(heads, rows, texts=(0, 1))
+
+
+_ERRORS = ("ece", "noise_floor", "constant")

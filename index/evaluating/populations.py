@@ -7,53 +7,60 @@ matters; on random pairs alone it looks good whatever it says. None of the three
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.model import Grade
+from index.calibrating.skill import Skill, calibration_error, skill_over_base_rate
 from index.calibration import Mode
 from index.evaluating.asking import Answers
 from index.evaluating.forecasts import Forecasts, together
-from index.pair_measures import (
-    ECE_BINS,
-    expected_calibration_error,
-    ranked_probability_skill,
-)
+from index.pair_measures import ECE_BINS
 
 BINS = 20
 
 
-def population_reports(answers: Mapping[Mode, Answers]) -> dict[str, Any]:
-    """Mode → population (`judged`, `shown`, `random`) → its measures; see docs/evaluation.md."""
+def population_reports(
+    answers: Mapping[Mode, Answers], base: tuple[float, float] | None = None
+) -> dict[str, Any]:
+    """Mode → population (`judged`, `shown`, `random`) → its measures; see docs/evaluation.md.
+
+    `base` are P(≥1) and P(=2) of the constant forecast that skill and ECE are held against.
+    """
     return {
         mode: {
-            "judged": population_report(of_mode.judged),
-            "shown": population_report(of_mode.shown),
-            "random": population_report(of_mode.drawn),
+            "judged": population_report(of_mode.judged, base),
+            "shown": population_report(of_mode.shown, base),
+            "random": population_report(of_mode.drawn, base),
         }
         for mode, of_mode in answers.items()
     }
 
 
-def population_report(said: Forecasts) -> dict[str, Any]:
-    """Sizes, tiers, calibration and the histogram of relevance by grade; `{"pairs": 0}` if empty.
+def population_report(said: Forecasts, base: tuple[float, float] | None = None) -> dict[str, Any]:
+    """Sizes, tiers, calibration; `{"pairs": 0}` where there are none.
 
-    `shown_pass` is the share that reaches `substitute`; `substitute` and `exact` are mean
-    probabilities beside the shares of pairs that are so.
+    `passed` is the share that reaches `substitute`; `substitute` and `exact` are mean probabilities
+    beside the shares of pairs that are so. Without `base` the constant says those shares.
     """
     if not len(said):
         return {"pairs": 0}
     counts = np.bincount(said.grade, minlength=len(Grade))
+    error = calibration_error(said.at_least_1, said.exactly_2, said.grade, base)
+    skill = Skill(np.nan, np.nan, np.nan)  # of one grade and its own shares nothing is to forecast
+    if base is not None or counts.max() < len(said):
+        skill = skill_over_base_rate(said.at_least_1, said.exactly_2, said.grade, said.query, base)
     return {
         "pairs": len(said),
         "judged": float(said.judged.mean()),
         "grades": counts.tolist(),
         "tier_accuracy": float((said.tier == said.grade).mean()),
         "majority": float(counts.max() / len(said)),
-        "ece": expected_calibration_error(said.relevance, said.grade / int(Grade.EXACT)),
-        "brier_skill": ranked_probability_skill(said.at_least_1, said.exactly_2, said.grade),
+        "ece": asdict(error),
+        "skill": {"mean": skill.value, "low": skill.low, "high": skill.high},
         "substitute": {
             "said": float(said.at_least_1.mean()),
             "so": float((said.grade >= Grade.SUBSTITUTE).mean()),
@@ -62,7 +69,7 @@ def population_report(said: Forecasts) -> dict[str, Any]:
             "said": float(said.exactly_2.mean()),
             "so": float((said.grade == Grade.EXACT).mean()),
         },
-        "shown_pass": float((said.tier > 0).mean()),
+        "passed": float((said.tier > 0).mean()),
     }
 
 

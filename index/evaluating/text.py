@@ -90,7 +90,7 @@ def _slice_line(part: Report, name: str) -> str:
 
 
 def _short(record: Report) -> str:
-    if record["mean"] is None:
+    if record["mean"] is None or record["low"] is None:
         return "none"
     return f"{record['mean']:+.3f} [{record['low']:+.2f},{record['high']:+.2f}]"
 
@@ -111,20 +111,20 @@ def _tiers(report: Report) -> Iterator[str]:
 
 def _populations(report: Report) -> Iterator[str]:
     yield (
-        f"{'calibration, hybrid':<22}{'pairs':>9}{'accuracy':>10}{'ECE':>8}{'skill':>8}"
-        f"{'P(>=1) said/so':>17}{'P(=2) said/so':>16}{'pass':>8}"
+        f"{'calibration, hybrid':<20}{'pairs':>8}{'accuracy/':>12}{'ECE/noise/':>19}"
+        f"{'skill over':>21}{'P(>=1)':>13}{'passed':>7}"
     )
+    yield f"{'':<20}{'':>8}{'commonest':>12}{'constant':>19}{'constant':>21}{'said/so':>13}"
     for name, part in report["populations"]["hybrid"].items():
         if not part["pairs"]:
             continue
-        said = {
-            cut: f"{number(part[cut]['said'])}/{number(part[cut]['so'])}"
-            for cut in ("substitute", "exact")
-        }
+        ece, skill, said = part["ece"], part["skill"], part["substitute"]
+        tiers = f"{number(part['tier_accuracy'])}/{number(part['majority'])}"
+        error = "/".join(number(ece[key]) for key in ("ece", "noise_floor", "constant"))
         yield (
-            f"  {_POPULATIONS[name]:<20}{part['pairs']:>9,}{number(part['tier_accuracy']):>10}"
-            f"{number(part['ece']):>8}{number(part['brier_skill']):>8}{said['substitute']:>17}"
-            f"{said['exact']:>16}{number(part['shown_pass']):>8}"
+            f"  {_POPULATIONS[name]:<18}{part['pairs']:>8,}{tiers:>12}{error:>19}"
+            f"{_short(skill):>21}{number(said['said']) + '/' + number(said['so']):>13}"
+            f"{number(part['passed']):>7}"
         )
 
 
@@ -140,19 +140,21 @@ def _misspelt(found: Report) -> Iterator[str]:
         f"one letter wrong in each query (seed {found['seed']}; {found['unchanged']} of "
         f"{found['queries']} have no word for it), paired"
     )
-    yield f"  {'':<32}{'clean':>8}{'misspelt':>10}   relative change"
-    for mode, of_mode in found["modes"].items():
-        for name in _SLIPPED:
-            part = of_mode[name]
-            change = (
-                f"{interval(part['difference'], '+')} in all"
-                if name in LESS_IS_BETTER
-                else _percent(part["relative"])
-            )
-            yield (
-                f"  {mode:<10}{name:<22}{number(part['clean']['mean']):>8}"
-                f"{number(part['misspelt']['mean']):>10}   {change}"
-            )
+    yield f"correction reads {found['restored']} of them as the right query again"
+    for label, modes in (("as served", "modes"), ("without correction", "uncorrected")):
+        yield f"  {label:<32}{'clean':>8}{'misspelt':>10}   relative change"
+        for mode, of_mode in found[modes].items():
+            yield from (_slipped_line(mode, name, of_mode[name]) for name in _SLIPPED)
+
+
+def _slipped_line(mode: str, name: str, part: Report) -> str:
+    change = (
+        f"{interval(part['difference'], '+')} in all"
+        if name in LESS_IS_BETTER
+        else _percent(part["relative"])
+    )
+    clean, wrong = number(part["clean"]["mean"]), number(part["misspelt"]["mean"])
+    return f"    {mode:<10}{name:<20}{clean:>8}{wrong:>10}   {change}"
 
 
 def _percent(record: Report) -> str:

@@ -96,7 +96,17 @@ def test_the_report_holds_all_and_is_the_same_again(everything, shop):
     groups = {part["group"] for part in report["slices"]}
     assert groups == {*("length", "titles", "demand", "vocabulary", "kind", "products")}
     assert all(not part["enough"] for part in report["slices"])  # six queries are too few
-    assert report["misspelt"]["unchanged"] == 0
+    slipped = report["misspelt"]
+    assert (slipped["queries"], slipped["unchanged"]) == (6, 0)
+    for words in (slipped["modes"], slipped["uncorrected"]):
+        for mode, of_mode in words.items():
+            assert of_mode["ndcg@10"]["clean"] == report["modes"][mode]["ndcg@10"]
+    # A slip leaves the word unknown: without correction nothing but `red` is left to find.
+    alone = slipped["uncorrected"]["lexical"]["ndcg@10"]
+    assert alone["misspelt"]["mean"] < alone["clean"]["mean"]
+    assert alone["relative"]["mean"] == pytest.approx(
+        alone["misspelt"]["mean"] / alone["clean"]["mean"] - 1
+    )
     assert len(report["worst"]) == 2
     hit = report["worst"][0]["hits"][0]
     assert {"grade", "tier", "semantic", "lexical", "alpha", "p_exact", "thresholds"} <= set(hit)

@@ -103,11 +103,15 @@ def test_a_population_by_hand():
     assert found["majority"] == 0.5
     assert found["substitute"] == {"said": 0.875, "so": 0.75}
     assert found["exact"] == {"said": 0.375, "so": 0.5}
-    assert found["shown_pass"] == 1.0
+    assert found["passed"] == 1.0
     # Relevances 1, .75, .5, .25 against gains 1, 1, .5, 0, each its own bin.
-    assert found["ece"] == pytest.approx((0 + 0.25 + 0 + 0.25) / 4)
-    # Errors at both cuts .25/4 + .25/4 against shares .1875 + .25.
-    assert found["brier_skill"] == pytest.approx(1 - 0.125 / 0.4375)
+    assert found["ece"]["ece"] == pytest.approx((0 + 0.25 + 0 + 0.25) / 4)
+    # Squared errors .25 + .25 at the two cuts, against the shares' 4 · (.1875 + .25).
+    assert found["skill"]["mean"] == pytest.approx(1 - 0.5 / 1.75)
+    # Always saying .5 and .25: errors 4 · .25 and 2 · .5625 + 2 · .0625; mean gain .625 for .375.
+    against = population_report(pairs, (0.5, 0.25))
+    assert against["skill"]["mean"] == pytest.approx(1 - 0.5 / (1.0 + 1.25))
+    assert against["ece"]["constant"] == pytest.approx(0.25)
     assert population_report(NOBODY) == {"pairs": 0}
 
 
