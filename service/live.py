@@ -8,9 +8,11 @@ version serving. Several workers each watch `current` for themselves.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from catalog.errors import GradusError, NotReady
@@ -120,8 +122,17 @@ class LiveIndex:
         logs.service.info("another version of the index serves", extra={"fields": fields})
         before.retire()
         del before
-        # Nothing refers to the old index any more but a few cycles in libraries.
-        self._thread.submit(gc.collect)
+        self._thread.submit(_give_back)
+
+
+def _give_back() -> None:
+    """Free what only cycles still hold of an index that was let go, and return the pages.
+
+    Without the second step memory stays a sixth above where it was (30 swaps of a small index).
+    """
+    gc.collect()
+    with suppress(AttributeError, OSError):  # another C library than glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _announce(generation: Generation, value: int) -> None:
