@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import get_args
 
 from catalog.artefact import hash_file
 from catalog.atomic import MANIFEST
@@ -19,22 +19,26 @@ from catalog.typed import declared_kinds
 from export.bundle import Encoder, EncoderBundle, Precision
 from index.build import (
     BuildSettings,
-    Built,
     Calibrate,
     CalibrationPlan,
     as_shipped,
     build_index,
 )
+from index.build_options import one_of, within
+from index.build_summary import summary
 from index.calibrate import FitOnJudgments, TakeFrom
 from index.calibrating.policies import Policy
 from index.dense import DenseSettings, Plan
 from index.dense_build import Target
 from index.graph_tuning import GRID
+from index.rules import Rules, read_rules
 from index.store import ProductStore
 from index.vectors import VectorKind
 from index.words.settings import WordSettings
 
-Number = TypeVar("Number", int, float)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+PLANS: tuple[Plan, ...] = get_args(Plan)
+VECTOR_KINDS: tuple[VectorKind, ...] = get_args(VectorKind)
 
 
 @dataclass(frozen=True)
@@ -61,19 +65,23 @@ class BuildJob:
     ef_construction: int = DenseSettings.ef_construction
     ef: int = DenseSettings.ef
     words: WordSettings = field(default_factory=WordSettings)
+    rules: Path | None = None
 
     def run(self) -> str:
         """Build the version. Raises what reading, embedding and calibrating raise."""
         self._check()
         encoder = EncoderBundle.load(
-            self.encoder, precision=self._precision(), threads=os.cpu_count() or 1
+            self.encoder,
+            precision=one_of("precision", self.precision, PRECISIONS),
+            threads=os.cpu_count() or 1,
         )
         notes: list[str] = self._notes(encoder)
         issues = Issues()
         repeats: list[str] = []
         settings = self._settings()
+        unknown = dict.fromkeys(settings.rules.named)
         built = build_index(
-            self._read(issues),
+            _noting(self._read(issues), unknown),
             encoder,
             self.root,
             settings=settings,
@@ -83,12 +91,17 @@ class BuildJob:
             duplicates=lambda product: repeats.append(self._repeat(product)),
             live=self.live,
         )
+        if unknown:
+            notes.append(
+                f"rules: {len(unknown):,} products that they name are not in the catalogue; first "
+                f"{next(iter(unknown))!r}"
+            )
         if repeats:
             notes.append(
                 f"products: {len(repeats):,} more left out, their ids were in an earlier file; "
                 f"first {repeats[0]!r}"
             )
-        return "\n".join([f"products: {issues.summary()}", *notes, *_summary(built, self.live)])
+        return "\n".join([f"products: {issues.summary()}", *notes, *summary(built, self.live)])
 
     def _check(self) -> None:
         if self.qrels is not None and self.calibration is not None:
@@ -120,22 +133,23 @@ class BuildJob:
 
     def _settings(self) -> BuildSettings:
         dense = DenseSettings(
-            m=_within("--links", self.links, 2, 512),
-            ef_construction=_within("--ef-construction", self.ef_construction, 1, 100_000),
-            ef=_within("--ef", self.ef, 1, 1_000_000),
-            plan=self._plan(),
-            vectors=self._vectors(),
+            m=within("--links", self.links, 2, 512),
+            ef_construction=within("--ef-construction", self.ef_construction, 1, 100_000),
+            ef=within("--ef", self.ef, 1, 1_000_000),
+            plan=None if self.plan == "auto" else one_of("plan", self.plan, PLANS),
+            vectors=one_of("kind of storage", self.vectors, VECTOR_KINDS),
         )
         target = Target()
         if self.recall_target is not None:
-            target = Target(_within("--recall-target", self.recall_target, 0.5, 1.0), GRID)
+            target = Target(within("--recall-target", self.recall_target, 0.5, 1.0), GRID)
         return BuildSettings(
             dense=dense,
             target=target,
             words=self.words,
-            dims=self.dims and _within("--dims", self.dims, 1, 1 << 16),
-            shards=_within("--shards", self.shards, 1, 1000),
+            dims=self.dims and within("--dims", self.dims, 1, 1 << 16),
+            shards=within("--shards", self.shards, 1, 1000),
             columns=declared_kinds(load_layout(layout).typed for layout in self.layouts),
+            rules=Rules() if self.rules is None else read_rules(self.rules),
         )
 
     def _notes(self, encoder: EncoderBundle) -> list[str]:
@@ -147,38 +161,6 @@ class BuildJob:
             f"encoder: it was not trained for vectors cut to {self.dims} dimensions "
             f"(network.matryoshka: {lengths}); compare with `gradus evaluate`"
         ]
-
-    def _vectors(self) -> VectorKind:
-        for known in get_args(VectorKind):
-            if known == self.vectors:
-                return known  # type: ignore[no-any-return]
-        raise BundleError(
-            "vectors cannot be stored so",
-            expected=f"one of {', '.join(get_args(VectorKind))}",
-            found=self.vectors,
-        )
-
-    def _precision(self) -> Precision:
-        for known in get_args(Precision):
-            if known == self.precision:
-                return known  # type: ignore[no-any-return]
-        raise BundleError(
-            "there is no such precision",
-            expected=f"one of {', '.join(get_args(Precision))}",
-            found=self.precision,
-        )
-
-    def _plan(self) -> Plan | None:
-        for known in get_args(Plan):
-            if known == self.plan:
-                return known  # type: ignore[no-any-return]
-        if self.plan == "auto":
-            return None
-        raise BundleError(
-            "there is no such plan",
-            expected=f"auto, {', '.join(get_args(Plan))}",
-            found=self.plan,
-        )
 
     def _read(self, issues: Issues) -> Iterator[Product]:
         layouts = self.layouts or ("gradus",)
@@ -236,10 +218,11 @@ class BuildJob:
         return {role: _hash(path) for role, path in files.items()}
 
 
-def _within(option: str, value: Number, least: Number, most: Number) -> Number:
-    if least <= value <= most:
-        return value
-    raise BundleError(f"{option} is out of range", expected=f"{least} to {most}", found=str(value))
+def _noting(products: Iterable[Product], unknown: dict[str, None]) -> Iterator[Product]:
+    """The products themselves; those that come are no longer `unknown`."""
+    for product in products:
+        unknown.pop(product.id, None)
+        yield product
 
 
 def _hash(path: Path) -> str:
@@ -249,42 +232,3 @@ def _hash(path: Path) -> str:
         raise CatalogError(
             f"the file cannot be read: {error.strerror}", where=path, hint="Check the path."
         ) from error
-
-
-def _summary(built: Built, live: bool) -> list[str]:
-    dense, calibration = built.quality["dense"], built.quality["calibration"]
-    how = "scan" if dense["plan"] == "scan" else f"HNSW graph at ef {dense['ef']}"
-    shards = len(dense.get("shards", ()))
-    cut = f" in {shards} shards" if shards else ""
-    return [
-        f"{built.quality['products']:,} products indexed{cut}; {how} finds "
-        f"{dense['recall_10']:.4f} of the exact top 10 ({dense['queries']} queries)",
-        *_tuned(dense),
-        *_stored(dense["shards"] if shards else [dense]),
-        f"calibration {calibration['name']}, alpha {calibration['alpha']}",
-        f"{'live' if live else 'built, not live'}: {built.directory}",
-    ]
-
-
-def _tuned(dense: dict[str, Any]) -> list[str]:
-    short = min(dense["recall_10"], dense["recall_20"]) < dense["target"]
-    lines = [f"note: no breadth reaches recall {dense['target']}"] if short else []
-    return lines + [
-        f"tried {trial['m']} links, ef_construction {trial['ef_construction']}: "
-        f"ef {trial['ef']}, recall@20 {trial['recall_20']:.4f}, "
-        f"{trial['microseconds']:.0f} us a search, {trial['seconds']:.1f} s to build"
-        for trial in dense["trials"]
-    ]
-
-
-def _stored(parts: Sequence[dict[str, Any]]) -> list[str]:
-    stored = [part["stored"] for part in parts]
-    if stored[0]["kind"] == "fp32":
-        return []
-    size = sum(part["bytes"] for part in stored) / 1e6
-    overlap = min(part["overlap_20"] for part in stored)
-    worst = max(part["largest_error"] for part in stored)
-    return [
-        f"vectors as {stored[0]['kind']}, {size:.1f} MB: {overlap:.4f} of the nearest 20 of fp32 "
-        f"stay, cosines within {worst:.1e}"
-    ]

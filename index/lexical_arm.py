@@ -1,0 +1,139 @@
+"""The lexical arm: BM25F over weighted fields, from postings with precomputed saturation.
+
+    tf~(t, d)  = Σ_f w_f · tf_f / (1 - b_f + b_f · len_f / avglen_f)
+    sat(t, d)  = tf~ / (k1 + tf~)                                   in (0, 1)
+    lexical    = Σ_t qtf·idf·(k1+1)·sat  ÷  Σ_t qtf·idf·(k1+1)      in [0, 1]
+
+The divisor is the bound reached as term frequency grows, so the score means the same for every
+query and whatever the field weights. Unknown terms stay in the divisor with the idf of document
+frequency 0: a query half understood scores at most about half. (BM25F: Robertson, Zaragoza,
+Taylor, CIKM 2004; the division is ours.)
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.lexical_statistics import Statistics
+from index.ranking import best
+from index.subset import Subset
+from index.words.analyser import Analyser
+from index.words.terms import QueryTerms
+
+Rows = NDArray[np.int64]
+Scores = NDArray[np.float64]
+Posting = tuple[NDArray[np.int32], NDArray[np.float32]]  # rows ascending, saturation of each
+
+_NO_ROWS = np.empty(0, np.int64)
+
+
+class LexicalArm(ABC):
+    """Scores from the postings of a query's terms, wherever these come from."""
+
+    def __init__(self, products: int) -> None:
+        self.products = products
+        self._scratch = threading.local()
+
+    @property
+    @abstractmethod
+    def statistics(self) -> Statistics:
+        """What scores take from the whole catalogue."""
+
+    @property
+    def analyser(self) -> Analyser:
+        """How this index reads texts."""
+        return self.statistics.analyser
+
+    @abstractmethod
+    def knows(self, terms: QueryTerms) -> bool:
+        """Whether any term of the query is in the vocabulary, which is frozen in the bundle."""
+
+    @abstractmethod
+    def document_frequency(self, term: str) -> int:
+        """Number of products of the whole catalogue that held `term` when it was indexed."""
+
+    @abstractmethod
+    def idf(self, term: str) -> float:
+        """Weight of one occurrence of `term` in a query; the largest there is for unknown ones."""
+
+    @abstractmethod
+    def posting(self, term: str) -> Posting | None:
+        """Rows that hold `term`, ascending, and its saturation in each; None for none."""
+
+    def weights(self, terms: QueryTerms) -> tuple[list[tuple[Posting, float]], float]:
+        """Posting and weight of each term that has one, in their order; the weight of all terms."""
+        # The factor k1+1 stands above and below the line and is left out of both sums.
+        known: list[tuple[Posting, float]] = []
+        total = 0.0
+        for term, count in terms.counts:
+            weight = count * self.idf(term)
+            total += weight
+            posting = self.posting(term)
+            if posting is not None:
+                known.append((posting, weight))
+        return known, total
+
+    def score(self, terms: QueryTerms, rows: Rows) -> Scores:
+        """Lexical score of each of `rows`, (len(rows),) float64 in [0, 1]."""
+        known, total = self.weights(terms)
+        sums = np.zeros(len(rows))
+        for (postings, saturation), weight in known:
+            at = np.minimum(np.searchsorted(postings, rows), len(postings) - 1)
+            found = postings[at] == rows
+            sums[found] += weight * saturation[at[found]].astype(np.float64)
+        return _share(sums, total)
+
+    def top(
+        self,
+        terms: QueryTerms,
+        count: int,
+        ranks: NDArray[np.int64],
+        also: Rows | None = None,
+        *,
+        among: Subset | None = None,
+    ) -> tuple[Rows, Scores, Scores]:
+        """The `count` best rows and their scores, equal scores in order of `ranks[row]`.
+
+        The third array are the scores of the rows `also`, read on the way; `among` leaves out all
+        other rows. Every sum has the same terms in the same order as in `score`, so both give one
+        pair the same float.
+        """
+        also = _NO_ROWS if also is None else also
+        known, total = self.weights(terms)
+        if not known:
+            return _NO_ROWS, np.empty(0), np.zeros(len(also))
+        rows = np.concatenate([postings for (postings, _), _ in known], dtype=np.int64)
+        parts = np.concatenate(
+            [np.multiply(saturation, weight, dtype=np.float64) for (_, saturation), weight in known]
+        )
+        sums, last = self._accumulators()
+        np.add.at(sums, rows, parts)  # one by one, in the order of the terms
+        beside = _share(sums.take(also), total)
+        # A row stands in `rows` once for each of its terms: its last place counts.
+        places = np.arange(len(rows), dtype=np.int32)
+        last[rows] = places
+        once = rows[last.take(rows) == places]
+        scores = _share(sums.take(once), total)
+        sums[once] = 0.0
+        if among is not None:
+            kept = among.mask.take(once)
+            once, scores = once[kept], scores[kept]
+        return *best(once, scores, ranks, count), beside
+
+    def _accumulators(self) -> tuple[Scores, NDArray[np.int32]]:
+        # Two arrays a thread: sums, which `top` leaves at 0 as it found them, and places, of which
+        # it reads what it has just written.
+        arrays: tuple[Scores, NDArray[np.int32]] | None = getattr(self._scratch, "arrays", None)
+        if arrays is None:
+            arrays = np.zeros(self.products), np.empty(self.products, np.int32)
+            self._scratch.arrays = arrays
+        return arrays
+
+
+def _share(sums: Scores, total: float) -> Scores:
+    # The clip only ever removes the last bit that float32 saturation may add.
+    return np.minimum(sums / total, 1.0) if total > 0.0 else sums
