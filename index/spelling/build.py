@@ -28,31 +28,34 @@ def learn(
 ) -> Dictionary:
     """The dictionary of a catalogue; `queries` are logged ones with their weights, above 0.
 
-    A word is trusted when a product is named by it or when three products hold it.
+    A word is trusted when a product is named by it, when three products hold it, or when it is the
+    joined spelling of a word that products write with a hyphen.
     """
     every = corpus.frequencies()
     naming = corpus.frequencies(name for name in NAMING if name in corpus.fields)
-    logged = _logged(queries, analyser)
-    spelt = (number for number, word in enumerate(corpus.words) if _is_spelt(word))
-    kept = sorted(spelt, key=corpus.words.__getitem__)
-    names = [corpus.words[number] for number in kept]
-    place = np.full(len(corpus.words), -1, np.int64)
-    place[kept] = np.arange(len(kept))
-    asked = np.array([logged.pop(word, 0.0) for word in names])
-    weights = every[kept] + _NAMING_WEIGHT * naming[kept] + _LOG_WEIGHT * asked
-    trusted = (naming[kept] > 0) | (every[kept] >= _TRUSTED_PRODUCTS)
-    others = {word: _LOG_WEIGHT * weight for word, weight in sorted(logged.items())}
+    sure = (naming > 0) | (every >= _TRUSTED_PRODUCTS)
+    counts = zip(corpus.words, (every + _NAMING_WEIGHT * naming).tolist(), sure, strict=True)
+    known = {word: (weight, bool(trusted)) for word, weight, trusted in counts if _is_spelt(word)}
+    for word, products in corpus.only_hyphenated().items():
+        known[word] = (1.0 + _NAMING_WEIGHT) * products, True
+    names = sorted(known)
     numbers = {word: number for number, word in enumerate(names)}
-    pairs, counts = _pairs(corpus, place, len(names), _logged_pairs(queries, analyser, numbers))
+    logged = _logged(queries, analyser)
+    asked = np.array([logged.pop(word, 0.0) for word in names])
+    weights = np.array([known[word][0] for word in names]) + _LOG_WEIGHT * asked
+    others = {word: _LOG_WEIGHT * weight for word, weight in sorted(logged.items())}
+    place = np.array([numbers.get(word, -1) for word in corpus.words], np.int64)
+    pairs, times = _pairs(corpus, place, len(names), _logged_pairs(queries, analyser, numbers))
+    trusted = [word for word in names if known[word][1]]
     return Dictionary(
         numbers,
         weights.astype(np.float32),
-        frozenset(word for word, sure in zip(names, trusted.tolist(), strict=True) if sure),
+        frozenset(trusted),
         pairs,
-        counts,
+        times,
         others,
-        Letters.learn(word for word, sure in zip(names, trusted.tolist(), strict=True) if sure),
-        Deletions.of([word if sure else "" for word, sure in zip(names, trusted, strict=True)]),
+        Letters.learn(trusted),
+        Deletions.of([word if known[word][1] else "" for word in names]),
         float(weights.sum() + sum(others.values())) or 1.0,
     )
 

@@ -72,6 +72,14 @@ class Corpus:
             rows = np.repeat(np.arange(start, stop), lengths[start:stop])
             yield rows, ids[first : int(ends[stop - 1])].astype(np.int64)
 
+    def only_hyphenated(self) -> dict[str, int]:
+        """Joined spellings that the catalogue only writes with a hyphen: their product counts."""
+        found: dict[str, int] = {}
+        for (first, rest), count in sorted(self._hyphens.items()):
+            if first + rest not in self._number and shows(0, 0, count, 1):
+                found[first + rest] = max(count, found.get(first + rest, 0))
+        return found
+
     def frequencies(self, names: Iterable[str] | None = None) -> Numbers:
         """Number of products that hold each word in any of the fields, (words,)."""
         counts = np.zeros(len(self.words), np.int64)
