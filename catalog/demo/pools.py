@@ -19,16 +19,17 @@ SOURCE = "policy"
 class PoolSizes:
     """Judged products per query.
 
-    Training and calibration: up to `exact`, `substitutes`, and zeros until there are `total`.
-    Test: every exact product, up to `test_substitutes` of grade 1, and `test_zeros`.
+    Training: up to `exact`, `substitutes`, and zeros until there are `total`. Calibration and test
+    alike, for what holds on the one shall hold on the other: every exact product, up to
+    `held_out_substitutes` of grade 1, and `held_out_zeros`.
     """
 
     total: int = 40
     exact: int = 12
     substitutes: int = 12
     random_zeros: int = 5
-    test_substitutes: int = 200
-    test_zeros: int = 60
+    held_out_substitutes: int = 200
+    held_out_zeros: int = 60
 
 
 @dataclass(frozen=True)
@@ -63,17 +64,17 @@ class Judges:
 
     def pool(self, query: DemoQuery, rng: Random) -> Pool:
         """The judged products of one query, best grades first."""
-        sizes, test = self._sizes, query.split == "test"
+        sizes, whole = self._sizes, query.split != "train"
         found = self._relevant(query.intent)
         for products in found.values():
             rng.shuffle(products)
         # Closest first: complements are the first to be left out of a full pool.
         types = query.intent.types, query.intent.siblings
         found[Grade.SUBSTITUTE].sort(key=lambda product: _distance(product, types))
-        exact = found[Grade.EXACT] if test else found[Grade.EXACT][: sizes.exact]
+        exact = found[Grade.EXACT] if whole else found[Grade.EXACT][: sizes.exact]
         every = found[Grade.SUBSTITUTE]
-        near = every[: sizes.test_substitutes] if test else _mixed(every, sizes.substitutes)
-        wanted = sizes.test_zeros if test else sizes.total - len(exact) - len(near)
+        near = every[: sizes.held_out_substitutes] if whole else _mixed(every, sizes.substitutes)
+        wanted = sizes.held_out_zeros if whole else sizes.total - len(exact) - len(near)
         zeros = self._zeros(query, found[Grade.IRRELEVANT], wanted, rng)
         graded = chain(
             ((product, Grade.EXACT) for product in exact),
@@ -81,7 +82,7 @@ class Judges:
             ((product, Grade.IRRELEVANT) for product in zeros),
         )
         judgments = tuple(Judgment(query.text, item.id, mark, SOURCE) for item, mark in graded)
-        return Pool(judgments, cut=test and len(near) < len(every))
+        return Pool(judgments, cut=whole and len(near) < len(every))
 
     def _relevant(self, intent: Intent) -> dict[Grade, list[Product]]:
         """Every product of a type that the intent names, by its grade; all others have grade 0."""

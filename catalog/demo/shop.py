@@ -96,7 +96,7 @@ def generate(
             "policy_rules": asdict(POLICIES[policy]),
             "pools": asdict(sizes),
         },
-        cut=sum(pool.cut for _, pool in kept),
+        cut=sum(pool.cut for query, pool in kept if query.split == "test"),
     )
 
 
