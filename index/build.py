@@ -30,6 +30,7 @@ from index.known_answers import QUERIES, KnownAnswers
 from index.lexical import LexicalSettings, settings_json
 from index.lexical_build import LexicalBuilder
 from index.progress import progress
+from index.rules import Rules
 from index.store import FileStore, ProductStore, StoreWriter
 from index.versions import new_version, publish
 from index.word_files import write_words
@@ -46,7 +47,8 @@ class BuildSettings:
     """`candidates` is c, the depth of each arm for the life of the index.
 
     `dims` cuts vectors to their first components, 0 keeps all; `shards` cuts the catalogue.
-    `columns` are the typed columns that layouts declare, besides those of every product.
+    `columns` are the typed columns that layouts declare, besides those of every product; `rules`
+    pin and bury products by query.
     """
 
     candidates: int = 200
@@ -56,6 +58,7 @@ class BuildSettings:
     dims: int = 0
     shards: int = 1
     columns: Mapping[str, Kind] = field(default_factory=dict)
+    rules: Rules = field(default_factory=Rules)
     words: WordSettings = field(default_factory=WordSettings)
 
 
@@ -149,6 +152,7 @@ def build_index(
         KnownAnswers.of(Engine(replace(bundle, calibration=calibration), encoder), known).save(
             directory
         )
+        settings.rules.save(directory)
         finish(
             directory,
             settings.shards,

@@ -102,6 +102,9 @@ def build(
             "or columns query, frequency."
         ),
     ] = None,
+    rules: Annotated[
+        Path | None, typer.Option(help="Pins, buries and tie-breaks by query, TOML or JSON.")
+    ] = None,
     publish: Annotated[
         bool, typer.Option(help="Make the new version the live one at once.")
     ] = True,
@@ -134,6 +137,7 @@ def build(
         links=links,
         ef_construction=ef_construction,
         ef=ef,
+        rules=rules,
     )
     typer.echo(job.run())
 

@@ -8,6 +8,7 @@ one byte a dimension that loses nothing (`index.scan`), or a graph where a scan 
 from __future__ import annotations
 
 import json
+import math
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,9 +31,10 @@ Plan = Literal["scan", "graph"]
 
 GRAPH_FILE = "hnsw.bin"
 SETTINGS_FILE = "dense.json"
-# A look at so few rows takes no longer than the plan would.
+# A look at so few rows takes no longer than the scan would.
 FEW_FOR_SCAN = 4_000
-FEW_FOR_GRAPH = 20_000
+# The time of one search of the graph, in rows looked at.
+GRAPH_IN_ROWS = 4_000
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,10 @@ class DenseIndex(DenseArm):
 
     def looks_at_all(self, count: int, among: Subset | None = None, *, exact: bool = False) -> bool:
         """Whether `top` with these arguments scores every row (of `among`), without a proposer."""
-        few = 0 if among is None else FEW_FOR_SCAN if self.exact else FEW_FOR_GRAPH
+        # Asked for more by the share that passes, a graph takes the longer the fewer do, and a look
+        # at them the shorter: both take the same time where rows² = products · GRAPH_IN_ROWS.
+        graph = math.isqrt(self.products * GRAPH_IN_ROWS)
+        few = 0 if among is None else FEW_FOR_SCAN if self.exact else graph
         rows = self.products if among is None else len(among)
         return exact or self._proposer is None or rows <= max(count, few)
 

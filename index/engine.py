@@ -80,6 +80,12 @@ class Engine:
         other.refiner = Refiner(bundle, self.refiner.rules)
         return other
 
+    def plain(self) -> Engine:
+        """The same engine without pins, buries and tie-breaks."""
+        other = copy(self)
+        other.refiner = Refiner(self.bundle, Rules())
+        return other
+
     @property
     def calibration(self) -> Calibration:
         """From scores to relevance and tiers."""

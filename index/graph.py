@@ -15,11 +15,14 @@ from index.vectors import VectorTable
 
 Rows = NDArray[np.int64]
 
+MASKED, OVER_FETCH = "masked_graph", "over_fetch"
 # Up to here one thread builds: slower, and the same bytes every time.
 REPRODUCIBLE_ROWS = 100_000
 _BATCH = 4096
 # Asked for beyond the share of rows that may be proposed, before asking again.
 _SPARE = 1.2
+# From this share on it is quicker to walk past the other rows than to ask for more.
+_WALKED_PAST = 0.4
 
 
 class Graph:
@@ -35,15 +38,20 @@ class Graph:
     ) -> Rows | None:
         """About the `count` nearest rows, in no order; None when the graph cannot reach so many.
 
-        With `among`, ascending, only those rows may be proposed: more are asked for, by their
-        share, and then twice as many, until `count` of them are found. Many equal vectors can cut a
-        graph apart, and hnswlib refuses to return fewer than it was asked for.
+        With `among`, ascending, only those rows may be proposed: where they are many the others
+        are walked past, else more are asked for, by the share, and then twice as many, until
+        `count` of them are found. Many equal vectors can cut a graph apart, and hnswlib refuses to
+        return fewer than it was asked for.
         """
         if among is None:
             return self._nearest(query, count)
         every = int(self._index.element_count)
         allowed = np.zeros(every, np.bool_)
         allowed[among] = True
+        if self.way(len(among)) == MASKED:
+            rows = self._nearest(query, count, allowed.tobytes().__getitem__)
+            if rows is not None:
+                return rows
         asked = math.ceil(count * every / len(among) * _SPARE)
         while asked < every:
             rows = self._nearest(query, asked)
@@ -55,13 +63,21 @@ class Graph:
             asked *= 2
         return None
 
-    def way(self, _passing: int) -> str:
-        """How some rows are searched alone."""
-        return "over_fetch"
+    def way(self, passing: int) -> str:
+        """How so many rows are searched alone."""
+        many = passing >= _WALKED_PAST * int(self._index.element_count)
+        return MASKED if many else OVER_FETCH
 
-    def _nearest(self, query: NDArray[np.float32], count: int) -> Rows | None:
+    def _nearest(
+        self,
+        query: NDArray[np.float32],
+        count: int,
+        allowed: Callable[[int], int] | None = None,
+    ) -> Rows | None:
         try:
-            labels, _ = self._index.knn_query(query[None, :], k=count, num_threads=1)
+            labels, _ = self._index.knn_query(
+                query[None, :], k=count, num_threads=1, filter=allowed
+            )
         except RuntimeError:
             return None
         rows: Rows = labels[0].astype(np.int64)

@@ -69,7 +69,7 @@ class KnownAnswers:
 
     def check(self, engine: Engine) -> None:
         """Ask again. Raises BundleError when scores or tiers are not what they were."""
-        same = 0
+        engine, same = engine.plain(), 0  # rules may have changed since
         for text in dict.fromkeys(hit.query for hit in self.hits):
             found = {hit.id: hit for hit in _found(engine, text, _LOOKED_AT)}
             for known in (hit for hit in self.hits if hit.query == text):

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -98,10 +98,10 @@ class Rules:
         bury = dict.fromkeys(product for rule in found for product in rule.bury)
         return Placement(tuple(pin), tuple(product for product in bury if product not in pin))
 
-    def absent(self, row_of: Callable[[str], int | None]) -> list[str]:
-        """Products that rules name and the index does not hold."""
-        named = dict.fromkeys(each for rule in self.rules for each in (*rule.pin, *rule.bury))
-        return [product for product in named if row_of(product) is None]
+    @property
+    def named(self) -> list[str]:
+        """Ids of all products that are pinned or buried, each once."""
+        return list(dict.fromkeys(each for rule in self.rules for each in (*rule.pin, *rule.bury)))
 
     def save(self, directory: Path) -> None:
         """Write them as JSON into the directory of an index."""

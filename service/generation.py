@@ -14,6 +14,7 @@ from index.bundle import IndexBundle
 from index.engine import Engine
 from index.known_answers import KnownAnswers
 from index.request import SearchRequest, SearchResult
+from index.rules import read_rules
 from index.versions import VERSIONS, before_live
 from service import logs
 from service.encoding.choice import choose, measure
@@ -77,7 +78,8 @@ class Opener:
     def engine(self, path: Path, *, verify: bool) -> Engine:
         """Open an index root or version. Raises as `Engine.open` does."""
         bundle = IndexBundle.open(path, verify=verify)
-        return Engine(bundle, self._encoder(bundle, verify=verify))
+        rules = None if self.settings.rules is None else read_rules(self.settings.rules)
+        return Engine(bundle, self._encoder(bundle, verify=verify), rules)
 
     def first(self, *, verify: bool) -> Engine:
         """What a starting worker serves: the live version, or the one before if that is broken.
@@ -106,7 +108,7 @@ class Opener:
         wanted, encoder = self.settings.encoder, engine.encoder
         # The first search of a process is ten times slower than the second, and a model that opens
         # but cannot run shows itself here instead of to the first shopper.
-        engine.search(SearchRequest("first search", min_tier="irrelevant"))
+        engine.search(SearchRequest("first search", min_tier="irrelevant", filter="id EXISTS"))
         KnownAnswers.load(engine.bundle.directory).check(engine)
         rows = encoder.rows if isinstance(encoder, EncoderBundle) else 1
         choice = choose(wanted.way, measure(encoder), rows)

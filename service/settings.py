@@ -162,6 +162,9 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = Field(
         default=1, description="Processes that answer; `auto` takes one for each core."
     )
+    rules: Path | None = Field(
+        default=None, description="Pins, buries and tie-breaks instead of those of the index."
+    )
     answers: int = Field(
         default=0, ge=0, description="Answers kept for equal requests to one index version."
     )

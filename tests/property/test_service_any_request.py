@@ -38,6 +38,12 @@ PARAMETERS = st.fixed_dictionaries(
         "explain": st.booleans() | ANY_JSON,
         "timeout_ms": st.integers(5_000, 60_001) | ANY_JSON,
         "use_cache": st.booleans() | ANY_JSON,
+        "filter": st.sampled_from(["price < 9", 'brand = "Corvo"', "price <"]) | ANY_JSON,
+        "facets": st.sampled_from(["brand,price", ["colour"], "nothing"]) | ANY_JSON,
+        "sort": st.sampled_from(["price:asc", ["stock", "price"], "newest"]) | ANY_JSON,
+        "fields": st.sampled_from(["title", ["price", "colour"], ""]) | ANY_JSON,
+        "highlight": st.sampled_from([True, "title,brand", ["description"]]) | ANY_JSON,
+        "group_by": st.sampled_from(["brand", "colour", "price", ""]) | ANY_JSON,
         "other": st.just(1),
     },
 )

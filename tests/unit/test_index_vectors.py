@@ -67,7 +67,7 @@ def test_a_subset_is_searched_as_if_it_were_all(plan, share, monkeypatch):
     from index import dense, dense_build
 
     monkeypatch.setattr(dense, "FEW_FOR_SCAN", 10)
-    monkeypatch.setattr(dense, "FEW_FOR_GRAPH", 10)
+    monkeypatch.setattr(dense, "GRAPH_IN_ROWS", 1)
     vectors, queries = unit_rows(1200, 16), unit_rows(20, 16)
     settings = DenseSettings(plan=plan, ef=400)
     index, _ = dense_build.arrange(VectorTable(vectors), queries, 20, settings)
