@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from catalog.margins import margins
 from catalog.model import Grade
-from index.analysis import query_terms, stem, words
 from index.calibration import TIERS
 from index.engine import Engine
 from index.pair_measures import (
@@ -141,11 +140,12 @@ def _margins(scores: Scores, pairs: JudgedPairs, kept: NDArray[np.bool_]) -> dic
 
 
 def _title_overlap(engine: Engine, query: str, rows: NDArray[np.int64]) -> Scores:
-    wanted = {term for term, _ in query_terms(query).counts}
+    analyser = engine.bundle.lexical.analyser
+    wanted = {term for term, _ in analyser.query_terms(query).counts}
     titles = (product.title for product in engine.bundle.store.products(rows.tolist()))
     return np.array(
         [
-            len(wanted & {stem(word) for word in words(title)}) / max(1, len(wanted))
+            len(wanted.intersection(analyser.product_terms(title)[0])) / max(1, len(wanted))
             for title in titles
         ]
     )

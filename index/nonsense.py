@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from catalog.text import normalise
-from index.analysis import query_terms
 from index.lexical import LexicalArm
 from index.store import ProductStore
 
@@ -42,7 +41,7 @@ def nonsense_queries(
         kind = kinds[number % len(kinds)]
         return " ".join(kind(rng) for _ in range(1 + number // len(kinds) % 4))
 
-    return _drawn(draw, lambda query: not lexical.knows(query_terms(query)), count)
+    return _drawn(draw, lambda query: not lexical.knows(lexical.analyser.query_terms(query)), count)
 
 
 def half_known_queries(
@@ -52,7 +51,7 @@ def half_known_queries(
 
     The word is one that `lexical` knows; empty if it knows none of them.
     """
-    known = [word for word in lent if lexical.knows(query_terms(word))]
+    known = [word for word in lent if lexical.knows(lexical.analyser.query_terms(word))]
     if not known:
         return []
     rng = np.random.default_rng(seed)
