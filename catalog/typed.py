@@ -13,7 +13,7 @@ A layout declares them, one line a column:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, get_args
@@ -94,7 +94,13 @@ def scalar(value: Any, kind: Kind) -> Scalar | None:
     written = text(value)
     if not written:
         return None
-    return {"keyword": str, "number": _number, "boolean": _truth, "date": _date}[kind](written)
+    readers: Mapping[Kind, Callable[[str], Scalar]] = {
+        "keyword": str,
+        "number": _number,
+        "boolean": _truth,
+        "date": _date,
+    }
+    return readers[kind](written)
 
 
 def open_values(value: Any) -> Mapping[str, Value]:
@@ -160,7 +166,8 @@ def _declared(column: str, entry: Any, name: str) -> TypedColumn:
         raise CatalogError(
             "a column is a table", where=where, expected="type, and maybe from, many, separator"
         )
-    kind, many, separator = entry.get("type"), entry.get("many", False), entry.get("separator", ",")
+    many, separator = entry.get("many", False), entry.get("separator", ",")
+    kind: Kind = entry.get("type", "")
     if kind not in get_args(Kind):
         raise CatalogError(
             "there is no such type",

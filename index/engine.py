@@ -17,12 +17,13 @@ from catalog.text import normalise
 from export.bundle import Encoder
 from index.bundle import IndexBundle
 from index.calibration import Calibration, Mode
-from index.candidates import NOTHING, Arm, Candidates, absent, blended, last_rows, with_rows
+from index.candidates import NOTHING, Candidates
 from index.listing import listing
 from index.page import cut, hits, least_relevance, rank
 from index.prepared import Prepared, plan_of
-from index.refine import Refinement, Refiner
+from index.refine import Refiner
 from index.request import IndexInfo, Query, SearchRequest, SearchResult
+from index.retrieval import result_set, scored, with_pinned
 from index.rules import Rules
 from index.spelling.speller import Speller
 from index.stopwatch import Stopwatch
@@ -104,11 +105,10 @@ class Engine:
         request = request.validated()
         lexical = self.bundle.lexical
         self._check_language(request.lang)
-        text, corrections = normalise(request.q), ()
-        if request.correct:
-            text, corrections = self.speller.correct(text)
+        text = normalise(request.q)
+        text, corrections = self.speller.correct(text) if request.correct else (text, ())
         terms = lexical.analyser.query_terms(text)
-        self.refiner.refine(request, normalise(request.q), text)  # refused before it is encoded
+        self.refiner.refine(request, text)  # refused before it is encoded
         known = lexical.knows(terms)
         # Without a known word the lexical arm is blind, and its zeros mean nothing.
         mode = "semantic" if request.mode == "hybrid" and not known else request.mode
@@ -142,8 +142,16 @@ class Engine:
         degraded = ("encoder",) if prepared.needs_vector and vector is None else ()
         if degraded:
             mode = "lexical"
-        refined = self.refiner.refine(request, normalise(request.q), prepared.text)
-        found = self._found(prepared, refined, vector, mode, watch)
+        refined = self.refiner.refine(request, prepared.text)
+        found = NOTHING
+        if prepared.has_words:
+            asked, weight = (prepared.terms, vector, mode), self._alpha(request.alpha)
+            found = self.candidates(
+                *asked, alpha=weight, exact=request.exact, among=refined.among, watch=watch
+            )
+            if refined.wanted.pinned:
+                pinned = refined.wanted.pinned
+                found = with_pinned(self.bundle, found, pinned, *asked, alpha=weight)
         alpha = self._alpha(request.alpha) if mode == "hybrid" else None
         part = self.calibration.modes[prepared.part(mode)]
         least = least_relevance(part, request)
@@ -175,33 +183,6 @@ class Engine:
             index=self._covered if alpha is None or request.alpha is None else self._not_covered,
         )
 
-    def _found(
-        self,
-        prepared: Prepared,
-        refined: Refinement,
-        vector: Vector | None,
-        mode: Mode,
-        watch: Stopwatch,
-    ) -> Candidates:
-        """R(q, filter), and what is pinned besides."""
-        if not prepared.has_words:
-            return NOTHING
-        alpha, exact = prepared.request.alpha, prepared.request.exact
-        found = self.candidates(
-            prepared.terms,
-            vector,
-            mode,
-            alpha=alpha,
-            exact=exact,
-            among=refined.among,
-            watch=watch,
-        )
-        rows = np.array(refined.wanted.pinned, np.int64)
-        rows = rows[absent(rows, found.rows)]
-        if not len(rows):
-            return found
-        return with_rows(found, self.pairs(prepared.terms, vector, mode, rows, alpha=alpha))
-
     def candidates(
         self,
         terms: QueryTerms,
@@ -218,50 +199,23 @@ class Engine:
 
         `among` leaves out all other rows, as the bundle itself leaves out deleted ones.
         """
-        watch = watch or Stopwatch()
-        depth = depth or self.bundle.candidates
-        among = self.bundle.standing(among)
-        lexical, dense, ranks = self.bundle.lexical, self.bundle.dense, self.bundle.store.ranks
-        near = None
-        if vector is not None and mode != "lexical":
-            rows, scores = dense.top(vector, depth, ranks, exact=exact, among=among)
-            every = dense.products if among is None else len(among)
-            near = Arm(rows, scores, full=len(rows) < every)
-            watch.lap("dense")
-            if mode == "semantic":
-                return Candidates(near.rows, near.scores, near.scores, None, last_rows(near))
-        beside = None if near is None else near.rows
-        rows, scores, lexical_scores = lexical.top(terms, depth, ranks, beside, among=among)
-        said = Arm(rows, scores, full=len(rows) == depth)
-        watch.lap("lexical")
-        if vector is None or near is None:
-            return Candidates(said.rows, said.scores, None, said.scores, last_rows(said))
-        new = absent(said.rows, near.rows)
-        missing = dense.score(vector, said.rows[new])
-        watch.lap("dense")
-        return blended(
-            np.concatenate((near.rows, said.rows[new])),
-            np.concatenate((near.scores, missing)),
-            np.concatenate((lexical_scores, said.scores[new])),
-            self._alpha(alpha),
-            last_rows(near, said),
+        return result_set(
+            self.bundle,
+            terms,
+            vector,
+            mode,
+            alpha=self._alpha(alpha),
+            exact=exact,
+            depth=depth,
+            among=among,
+            watch=watch,
         )
 
     def pairs(
-        self,
-        terms: QueryTerms,
-        vector: Vector | None,
-        mode: Mode,
-        rows: NDArray[np.int64],
-        *,
-        alpha: float | None = None,
+        self, terms: QueryTerms, vector: Vector | None, mode: Mode, rows: NDArray[np.int64]
     ) -> Candidates:
         """Scores of any products, in R or not: the same numbers as `candidates` gives them."""
-        lexical = None if mode == "semantic" else self.bundle.lexical.score(terms, rows)
-        semantic = None
-        if vector is not None and mode != "lexical":
-            semantic = self.bundle.dense.score(vector, rows)
-        return blended(rows, semantic, lexical, self._alpha(alpha))
+        return scored(self.bundle, terms, vector, mode, rows, alpha=self.calibration.alpha)
 
     def retrieve(
         self, query: str, mode: Mode, depth: int, *, exact: bool = False, correct: bool = True

@@ -67,8 +67,8 @@ class Refiner:
     def _plain(self) -> Refinement:
         return Refinement(wanted=Wanted(bonus=self._bonus))
 
-    def refine(self, request: SearchRequest, *texts: str) -> Refinement:
-        """The wishes of a request whose query is `texts`, as typed and as corrected, normalised.
+    def refine(self, request: SearchRequest, text: str) -> Refinement:
+        """The wishes of a request whose query is understood as `text`.
 
         Raises QueryError naming the parameter, and for a filter the character, at fault.
         """
@@ -77,7 +77,7 @@ class Refiner:
             request.filter or request.facets or request.sort or request.fields
             or request.highlight or request.group_by
         )  # fmt: skip
-        placement = self.rules.of(*texts)
+        placement = self.rules.of(request.q, text)
         if plain and not placement.pin and not placement.bury:
             return self._plain
         among = self._passing(request.filter)

@@ -84,14 +84,14 @@ class Rules:
                     self._contained.append((f" {query} ", rule))
 
     def of(self, *texts: str) -> Placement:
-        """What holds for a query, normalised, as typed or as corrected; earlier rules come first.
+        """What holds for a query, as typed or as corrected; earlier rules come first.
 
         Of a product that one rule pins and another buries the pin counts.
         """
         if not self.rules:
             return NO_PLACEMENT
         found: list[Rule] = []
-        for text in dict.fromkeys(texts):
+        for text in dict.fromkeys(map(normalise, texts)):
             found += self._exact.get(text, ())
             found += [rule for query, rule in self._contained if query in f" {text} "]
         pin = dict.fromkeys(product for rule in found for product in rule.pin)

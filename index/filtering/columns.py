@@ -11,6 +11,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ class Column:
     kind: Kind
     products: int
     rows: NDArray[np.int32]
-    values: NDArray[np.int32] | NDArray[np.float64]
+    values: NDArray[Any]
     labels: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
 
@@ -60,7 +61,7 @@ class Column:
         mask[self.rows if chosen is None else self.rows[chosen]] = True
         return mask
 
-    def of(self, rows: Rows) -> tuple[Rows, NDArray[np.int32] | NDArray[np.float64]]:
+    def of(self, rows: Rows) -> tuple[Rows, NDArray[Any]]:
         """Values of `rows`, in their order: (place in `rows`, value) of each."""
         if self.complete:
             return np.arange(len(rows)), self.values.take(rows)

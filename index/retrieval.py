@@ -1,0 +1,98 @@
+"""Candidates from a bundle: the result set R(q, filter), or any pairs, both arms' scores filled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.bundle import IndexBundle
+from index.calibration import Mode
+from index.candidates import Arm, Candidates, absent, blended, last_rows, with_rows
+from index.stopwatch import Stopwatch
+from index.subset import Subset
+from index.words.terms import QueryTerms
+
+Vector = NDArray[np.float32]
+
+
+def result_set(
+    bundle: IndexBundle,
+    terms: QueryTerms,
+    vector: Vector | None,
+    mode: Mode,
+    *,
+    alpha: float,
+    exact: bool = False,
+    depth: int | None = None,
+    among: Subset | None = None,
+    watch: Stopwatch | None = None,
+) -> Candidates:
+    """The union of each arm's best `depth` (c unless given), not ordered.
+
+    `among` leaves out all other rows, as the bundle itself leaves out deleted ones.
+    """
+    watch = watch or Stopwatch()
+    depth = depth or bundle.candidates
+    among = bundle.standing(among)
+    lexical, dense, ranks = bundle.lexical, bundle.dense, bundle.store.ranks
+    near = None
+    if vector is not None and mode != "lexical":
+        rows, scores = dense.top(vector, depth, ranks, exact=exact, among=among)
+        every = dense.products if among is None else len(among)
+        near = Arm(rows, scores, full=len(rows) < every)
+        watch.lap("dense")
+        if mode == "semantic":
+            return Candidates(near.rows, near.scores, near.scores, None, last_rows(near))
+    beside = None if near is None else near.rows
+    rows, scores, lexical_scores = lexical.top(terms, depth, ranks, beside, among=among)
+    said = Arm(rows, scores, full=len(rows) == depth)
+    watch.lap("lexical")
+    if vector is None or near is None:
+        return Candidates(said.rows, said.scores, None, said.scores, last_rows(said))
+    new = absent(said.rows, near.rows)
+    missing = dense.score(vector, said.rows[new])
+    watch.lap("dense")
+    return blended(
+        np.concatenate((near.rows, said.rows[new])),
+        np.concatenate((near.scores, missing)),
+        np.concatenate((lexical_scores, said.scores[new])),
+        alpha,
+        last_rows(near, said),
+    )
+
+
+def scored(
+    bundle: IndexBundle,
+    terms: QueryTerms,
+    vector: Vector | None,
+    mode: Mode,
+    rows: NDArray[np.int64],
+    *,
+    alpha: float,
+) -> Candidates:
+    """Any products, in R or not: the same numbers as `result_set` gives them."""
+    lexical = None if mode == "semantic" else bundle.lexical.score(terms, rows)
+    semantic = None
+    if vector is not None and mode != "lexical":
+        semantic = bundle.dense.score(vector, rows)
+    return blended(rows, semantic, lexical, alpha)
+
+
+def with_pinned(
+    bundle: IndexBundle,
+    found: Candidates,
+    pinned: Sequence[int],
+    terms: QueryTerms,
+    vector: Vector | None,
+    mode: Mode,
+    *,
+    alpha: float,
+) -> Candidates:
+    """R and the rows `pinned` that are not in it."""
+    rows = np.array(pinned, np.int64)
+    rows = rows[absent(rows, found.rows)]
+    if not len(rows):
+        return found
+    return with_rows(found, scored(bundle, terms, vector, mode, rows, alpha=alpha))
