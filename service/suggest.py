@@ -8,10 +8,11 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from index.suggest.suggester import MAX_SUGGESTIONS
+from index.suggest.entries import Kind
+from index.suggest.suggester import MAX_SUGGESTIONS, Match
 from service import answers, parameters
 from service.openapi import problems
-from service.schemas import SuggestAnswer
+from service.schemas import Declared
 from service.search import Json
 from service.state import live_index
 
@@ -31,6 +32,29 @@ class SuggestParameters(BaseModel):
         examples=["oat mi"],
     )
     limit: int = Field(default=8, ge=1, le=MAX_SUGGESTIONS, description="Most completions.")
+
+
+class Suggestion(Declared):
+    """One way to go on."""
+
+    text: str
+    kind: Kind
+    match: Match = Field(
+        description="The text begins so, holds the words, or holds them with a letter mended."
+    )
+    weight: float = Field(description="Count of the query, products of the category, popularity.")
+    id: str | None = Field(default=None, description="Of a product.")
+    path: list[str] | None = Field(default=None, description="Of a category, from the top.")
+
+
+class SuggestAnswer(Declared):
+    """Completions of what was typed."""
+
+    request_id: str
+    query: str = Field(description="What was typed, as it came.")
+    suggestions: list[Suggestion]
+    index: str = Field(description="Version of the index that answered.")
+    timing_ms: dict[str, float]
 
 
 @router.get(

@@ -69,8 +69,9 @@ class SuggestTable:
     def letters_between(self) -> Mapping[tuple[str, str], str]:
         """The letters that stand between two others in some word."""
         found: dict[tuple[str, str], str] = {}
-        for first, letter, last in sorted(self.triples):
-            found[first, last] = found.get((first, last), "") + letter
+        for triple in sorted(self.triples):
+            ends = triple[0], triple[2]
+            found[ends] = found.get(ends, "") + triple[1]
         return found
 
     def letters_after(self) -> Mapping[str, str]:
@@ -125,7 +126,7 @@ def save(entries: Sequence[Entry], directory: Path) -> None:
             numbers.setdefault(word, []).append(number)
     words = sorted(numbers)
     counts = [len(numbers[word]) for word in words]
-    arrays = (
+    arrays: tuple[NDArray[Any], ...] = (
         entry_ends,
         key_ends,
         np.array([number for _, number in keys], np.int32),

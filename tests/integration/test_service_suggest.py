@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from index.engine import Engine
-from service.schemas import ProblemAnswer, SearchAnswer, SuggestAnswer
+from service.schemas import ProblemAnswer, SearchAnswer
+from service.suggest import SuggestAnswer
 
 pytestmark = pytest.mark.anyio
 
