@@ -12,8 +12,8 @@ from index.versions import before_live, find_version, list_versions, live
 from service.keys import require_admin
 from service.live import LiveIndex
 from service.openapi import problems
+from service.operation_schemas import Indexes, Published
 from service.problems import Problem, RequestError
-from service.schemas import Indexes, Published
 from service.state import live_index
 
 PATH = "/v1/indexes"

@@ -14,7 +14,7 @@ from index.calibration import Mode
 from index.request import MAX_DEPTH, MAX_LIMIT, MAX_QUERY_CHARACTERS
 from service import metrics
 from service.openapi import problems
-from service.schemas import Health, Info, Live
+from service.operation_schemas import Health, Info, Live
 from service.state import gate_of, live_index, ready_engine, settings_of, uptime_seconds
 
 router = APIRouter(tags=["operation"])

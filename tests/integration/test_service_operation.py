@@ -9,8 +9,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from service import metrics
+from service.operation_schemas import Health, Info, Live
 from service.page import content_policy
-from service.schemas import Health, Info, Live
 
 pytestmark = pytest.mark.anyio
 

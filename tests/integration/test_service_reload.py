@@ -16,7 +16,8 @@ from catalog.errors import HashMismatch, MissingFile
 from index.versions import before_live, live, publish
 from service.app import create_app
 from service.generation import Opener
-from service.schemas import Indexes, Info, ProblemAnswer, Published, SearchAnswer
+from service.operation_schemas import Indexes, Info, Published
+from service.schemas import ProblemAnswer, SearchAnswer
 from service.settings import (
     EncoderSettings,
     KeySettings,
