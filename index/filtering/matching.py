@@ -105,10 +105,11 @@ def _of_texts(column: Column, condition: Condition) -> Mask:
     texts = (normalise(_text(column.name, constant)) for constant in condition.constants)
     numbers = [column.number_of[text] for text in texts if text in column.number_of]
     if len(numbers) == 1:
-        return np.equal(column.values, numbers[0])
+        return _compared(column.values, "=", numbers[0])
     chosen = np.zeros(len(column.labels), np.bool_)
     chosen[numbers] = True
-    return chosen.take(column.values)
+    mask: Mask = chosen.take(column.values)
+    return mask
 
 
 def _of_numbers(column: Column, condition: Condition) -> Mask:
