@@ -13,12 +13,12 @@ import argparse
 import json
 import sys
 from collections import Counter
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from time import perf_counter, thread_time
 
 import numpy as np
-from engine_speed import cpu_model, kernel
 
 from catalog.readers import read_queries
 from catalog.slips import with_a_slip
@@ -26,6 +26,8 @@ from index.bundle import SUGGEST_DIR
 from index.suggest.suggester import Suggester
 from index.suggest.table import SuggestTable
 from index.versions import resolve
+
+speed = import_module("engine_speed")  # the script beside this one
 
 
 def beginnings(queries: list[str]) -> list[str]:
@@ -37,7 +39,7 @@ def measure(suggester: Suggester, typed: list[str], limit: int) -> dict[str, obj
     for text in typed[:200]:
         suggester.suggest(text, limit)
     for text in typed:
-        kernels.append(kernel() * 1e3)
+        kernels.append(speed.kernel() * 1e3)
         own, began = thread_time(), perf_counter()
         found = suggester.suggest(text, limit)
         times.append((perf_counter() - began) * 1e3)
@@ -75,7 +77,7 @@ def main() -> None:
     slipped = [text for query in queries if (text := with_a_slip(query, 0)) is not None]
     report = {
         "command": " ".join(sys.argv),
-        "machine": cpu_model(),
+        "machine": speed.cpu_model(),
         "entries": len(table.entry_ends),
         "words": len(table.words),
         "typed": measure(suggester, beginnings(queries), arguments.limit),
