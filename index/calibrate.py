@@ -170,7 +170,7 @@ def _report(
     return {
         "source": calibration.source,
         "policy": calibration.policy,
-        "promises": fitted.record(),
+        **fitted.record(),
         "queries": len(calibration.queries),
         "queries_hash": calibration.queries_hash,
         "judged_pairs": calibration.pairs,

@@ -1,7 +1,7 @@
 """Tier cuts from calibration pairs, by a named policy.
 
 `balanced`: the two cuts on relevance that maximise macro-F1 over the three grades, on judged and
-drawn pairs together, weighted as in the fit of the link. Accuracy alone would give up the grade
+drawn pairs together, each weighing the same. Accuracy alone would give up the grade
 that is hardest to tell (substitutes, as a rule) wherever another is more common; macro-F1 keeps all
 three tiers in use, and the drawn pairs keep random products out of the upper two.
 """
@@ -20,25 +20,21 @@ GRADES = 3
 _STEPS = 200
 
 
-def balanced(relevance: Scores, grades: Grades, weights: Scores | None = None) -> Thresholds:
+def balanced(relevance: Scores, grades: Grades) -> Thresholds:
     """The pair of cuts with the best macro-F1; of several equal ones the middle of the first run.
 
-    `relevance` (n,) in [0, 1], `grades` (n,) in {0, 1, 2}, `weights` of the pairs (n,), 1 if None.
-    Cuts lie between relevances that occur.
+    `relevance` (n,) in [0, 1], `grades` (n,) in {0, 1, 2}. Cuts lie between relevances that occur.
     """
     cuts = _cuts(relevance)
-    weights = np.ones(len(grades)) if weights is None else weights
-    # at_least[g, i]: weight of the pairs of grade g with relevance >= cuts[i]
-    at_least = np.array(
-        [_weight_from(cuts, relevance[of], weights[of]) for of in (grades == g for g in range(3))]
-    )
-    counts = np.bincount(grades, weights, minlength=GRADES)
+    # at_least[g, i]: pairs of grade g with relevance >= cuts[i]
+    at_least = np.array([_reaching(cuts, relevance[grades == g]) for g in range(GRADES)])
+    counts = np.bincount(grades, minlength=GRADES)
     low, high = np.meshgrid(np.arange(len(cuts)), np.arange(len(cuts)), indexing="ij")
     hits = [counts[0] - at_least[0, low], at_least[1, low] - at_least[1, high], at_least[2, high]]
     above = at_least.sum(axis=0)
-    said = [counts.sum() - above[low], above[low] - above[high], above[high]]
+    said = [len(grades) - above[low], above[low] - above[high], above[high]]
     f1 = sum(
-        2 * hit / np.maximum(1e-9, told + count)
+        2 * hit / np.maximum(1, told + count)
         for hit, told, count in zip(hits, said, counts, strict=True)
     )
     f1 = np.where(high >= low, f1, -1.0)
@@ -48,12 +44,10 @@ def balanced(relevance: Scores, grades: Grades, weights: Scores | None = None) -
     )
 
 
-def _weight_from(cuts: Scores, relevance: Scores, weights: Scores) -> Scores:
-    """Weight of all that lies at each of `cuts` or above."""
-    order = np.argsort(relevance)
-    upwards = np.concatenate([[0.0], np.cumsum(weights[order])])
-    below: Scores = upwards[np.searchsorted(relevance[order], cuts)]
-    return upwards[-1] - below
+def _reaching(cuts: Scores, relevance: Scores) -> Grades:
+    """How many lie at each of `cuts` or above."""
+    reaching: Grades = len(relevance) - np.searchsorted(np.sort(relevance), cuts)
+    return reaching
 
 
 def _cuts(relevance: Scores) -> Scores:

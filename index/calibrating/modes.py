@@ -20,7 +20,7 @@ from index.calibrating.policies import (
     with_exact,
 )
 from index.calibration import Link, Mode, ModeCalibration, Part, Thresholds
-from index.link_fit import fit_link, pair_weights
+from index.link_fit import drawn_weight, fit_link
 from index.pairs import Pairs
 from index.thresholds import balanced
 
@@ -29,7 +29,7 @@ Scores = NDArray[np.float64]
 # Nonsense without a known word shall find no confident match, all but a few in a thousand; nonsense
 # around a known word, too, as far as queries that mean something allow it.
 UNKNOWN_SILENT = 0.995
-HALF_KNOWN_SILENT = 0.97
+HALF_KNOWN_SILENT = 0.975
 LOST = 1 / 70  # of real queries, at most, to nonsense; half of the one in 35 that is bearable
 
 
@@ -48,17 +48,23 @@ class Company:
 
 @dataclass(frozen=True)
 class FittedModes:
-    """The parts, and what the policy promised of each (None: nothing is called exact there)."""
+    """The parts, and how they came about, by mode.
+
+    `promises`: what the policy keeps (None: nothing is called exact there); `drawn`: the weight of
+    the drawn pairs.
+    """
 
     modes: dict[Part, ModeCalibration]
     promises: dict[Mode, Promise | None]
+    drawn: dict[Mode, float]
 
     def record(self) -> dict[str, Any]:
-        """The promises as JSON values."""
-        return {
+        """Promises and weights as JSON values."""
+        promises = {
             mode: None if promise is None else asdict(promise)
             for mode, promise in self.promises.items()
         }
+        return {"promises": promises, "drawn_weight": dict(self.drawn)}
 
 
 def fit_modes(
@@ -79,13 +85,14 @@ def fit_modes(
         "semantic": (pairs.semantic, -1.0),
         "hybrid": (alpha * pairs.semantic + (1.0 - alpha) * pairs.lexical, -alpha),
     }
-    weights = pair_weights(pairs.query, pairs.assumed)
+    drawn: dict[Mode, float] = {}
     modes: dict[Part, ModeCalibration] = {}
     promises: dict[Mode, Promise | None] = {}
     for mode, (score, low) in scores.items():
-        link = fit_link(score, pairs.grade, low, 1.0, pairs.query, pairs.assumed)
-        cuts = balanced(link.relevance(score), pairs.grade, weights)
-        cuts = cuts.raised(_floor(link, mode, company))
+        of_mode = (score, pairs.grade, low, 1.0, pairs.query, pairs.assumed)
+        drawn[mode] = drawn_weight(*of_mode)
+        link = fit_link(*of_mode, drawn[mode])
+        cuts = balanced(link.relevance(score), pairs.grade).raised(_floor(link, mode, company))
         if policy.precision is not None:
             shown = _shown(link, pages[mode])
             promises[mode] = (
@@ -96,8 +103,8 @@ def fit_modes(
             kept = promises[mode]
             cuts = with_exact(cuts, CLOSED if kept is None else kept.cut)
         modes[mode] = ModeCalibration(link, cuts)
-    modes["unknown_words"] = _unknown_words(pairs, company.unknown, weights, policy)
-    return FittedModes(modes, promises)
+    modes["unknown_words"] = _unknown_words(pairs, company.unknown, policy)
+    return FittedModes(modes, promises, drawn)
 
 
 def _floor(link: Link, mode: Mode, company: Company) -> float:
@@ -111,17 +118,16 @@ def _floor(link: Link, mode: Mode, company: Company) -> float:
     return float(floor[0])
 
 
-def _unknown_words(
-    pairs: Pairs, nonsense: Scores, weights: Scores, policy: Policy
-) -> ModeCalibration:
+def _unknown_words(pairs: Pairs, nonsense: Scores, policy: Policy) -> ModeCalibration:
     """Nonsense joins the semantic pairs as one more drawn product of each query, grade 0."""
     spread = nonsense.ravel()
     score = np.concatenate([pairs.semantic, spread])
     grade = np.concatenate([pairs.grade, np.zeros(len(spread), np.int64)])
     query = np.concatenate([pairs.query, np.resize(np.unique(pairs.query), len(spread))])
     assumed = np.concatenate([pairs.assumed, np.ones(len(spread), np.bool_)])
-    link = fit_link(score, grade, -1.0, 1.0, query, assumed)
-    cuts = balanced(link.relevance(pairs.semantic), pairs.grade, weights)
+    pairs_and_nonsense = (score, grade, -1.0, 1.0, query, assumed)
+    link = fit_link(*pairs_and_nonsense, drawn_weight(*pairs_and_nonsense))
+    cuts = balanced(link.relevance(pairs.semantic), pairs.grade)
     if len(nonsense):
         best = link.relevance(nonsense.max(axis=1))
         guard = np.quantile(best, UNKNOWN_SILENT, method="higher")

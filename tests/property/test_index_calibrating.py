@@ -12,7 +12,13 @@ from index.calibrating.betting import evidence
 from index.calibrating.logistic import fit_rising
 from index.calibrating.policies import CLOSED, PAGE, Policy, Shown, best_promise, promised
 from index.calibrating.skill import calibration_error, skill_over_base_rate
-from index.link_fit import ASSUMED_WEIGHT, fit_link, pair_weights
+from index.link_fit import (
+    DRAWN_WEIGHTS,
+    RANDOM_RELEVANT,
+    drawn_weight,
+    fit_link,
+    pair_weights,
+)
 
 
 @settings(max_examples=30, deadline=None)
@@ -65,14 +71,33 @@ def test_a_link_of_any_pairs_rises_and_keeps_exact_below_relevant(found, asked):
     assert np.all((exact >= 0) & (substitute <= 1))
 
 
-def test_every_query_weighs_the_same_and_its_draws_a_share_of_it():
-    queries = np.array([0] * 10 + [1] * 30 + [0] * 5 + [1] * 5)
+def test_the_draws_of_every_query_weigh_the_same():
+    queries = np.array([0] * 10 + [1] * 30 + [0] * 2 + [1] * 8)
     assumed = np.arange(50) >= 40
-    weights = pair_weights(queries, assumed)
-    of_judged = np.bincount(queries[~assumed], weights[~assumed])
-    of_drawn = np.bincount(queries[assumed], weights[assumed])
-    assert of_judged == pytest.approx([20, 20])
-    assert of_drawn == pytest.approx([20 * ASSUMED_WEIGHT] * 2)
+    weights = pair_weights(queries, assumed, 0.5)
+    assert weights[~assumed] == pytest.approx(1)
+    assert np.bincount(queries[assumed], weights[assumed]) == pytest.approx([20 * 0.5] * 2)
+
+
+def overlapping(rng, apart):
+    """Judged pairs, four of five relevant, and drawn ones, `apart` below them on average."""
+    judged, drawn = 0.5 + 0.1 * rng.standard_normal(2000), 0.1 * rng.standard_normal(2500)
+    scores = np.concatenate([judged, 0.5 - apart + drawn])
+    grades = np.concatenate([rng.choice(3, 2000, p=(0.2, 0.3, 0.5)), np.zeros(2500, np.int64)])
+    queries = np.concatenate([np.arange(2000) // 40, np.arange(2500) // 50])
+    return scores, grades, -1.0, 1.0, queries, np.arange(4500) >= 2000
+
+
+def test_drawn_pairs_weigh_what_their_scores_ask_for():
+    rng = np.random.default_rng(0)
+    assert drawn_weight(*overlapping(rng, 0.5)) == DRAWN_WEIGHTS[0]
+    near = overlapping(rng, 0.4)
+    drawn = near[0][near[-1]]
+    assert fit_link(*near, DRAWN_WEIGHTS[0]).probabilities(drawn)[0].mean() > RANDOM_RELEVANT
+    weight = drawn_weight(*near)
+    assert fit_link(*near, weight).probabilities(drawn)[0].mean() <= RANDOM_RELEVANT
+    # The same scores for both: no weight is right, so the judged pairs are spared.
+    assert drawn_weight(*overlapping(rng, 0.0)) == DRAWN_WEIGHTS[0]
 
 
 def test_a_link_finds_the_curve_that_made_the_grades():
