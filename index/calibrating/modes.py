@@ -94,7 +94,7 @@ def fit_modes(
         link = fit_link(*of_mode, drawn[mode])
         cuts = balanced(link.relevance(score), pairs.grade).raised(_floor(link, mode, company))
         if policy.precision is not None:
-            shown = _shown(link, pages[mode])
+            shown = shown_by(link, pages[mode])
             promises[mode] = (
                 promised(shown, policy, cuts.substitute)
                 if mode == "hybrid"
@@ -137,7 +137,8 @@ def _unknown_words(pairs: Pairs, nonsense: Scores, policy: Policy) -> ModeCalibr
     return ModeCalibration(link, cuts)
 
 
-def _shown(link: Link, pages: FirstPages) -> Shown:
+def shown_by(link: Link, pages: FirstPages) -> Shown:
+    """What first pages are, once a link says how relevant their scores are."""
     there = np.isfinite(pages.scores)
     relevance = link.relevance(np.where(there, pages.scores, 0.0))
     return Shown(np.where(there, relevance, -1.0), pages.exact)
