@@ -20,6 +20,7 @@ from index.calibrate import known_judgments
 from index.engine import Engine
 from index.evaluating.asking import DEPTH, Qrels, ask
 from index.evaluating.compare import check_same_products, compare
+from index.evaluating.diagram import Panels, panels
 from index.evaluating.figures import Figures, figures_of
 from index.evaluating.misspelt import misspell, misspelt_report
 from index.evaluating.overlap import overlaps_of
@@ -41,10 +42,14 @@ NONSENSE = 100
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The report as JSON values, in which NaN is None, and the figures query by query."""
+    """The report as JSON values, in which NaN is None, and the figures query by query.
+
+    `panels` are the curves of the reliability diagram.
+    """
 
     report: dict[str, Any]
     figures: Figures
+    panels: Panels
 
 
 def evaluate(
@@ -98,7 +103,8 @@ def evaluate(
     if wishes.misspell is not None:
         slipped = misspell(qrels, wishes.misspell)
         report["misspelt"] = misspelt_report(engine, qrels, figures, slipped, advance)
-    return Evaluation({name: _without_nan(part) for name, part in report.items()}, figures)
+    whole = {name: _without_nan(part) for name, part in report.items()}
+    return Evaluation(whole, figures, panels(answers["hybrid"]))
 
 
 def evaluate_index(

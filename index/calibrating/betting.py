@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Scores = NDArray[np.float64]
 
 _ORDERS = 10
-_CAUTION = 0.75  # largest share of the capital that one value can take; ours
+_CAUTION = 0.9  # largest share of the capital that one value can take; ours
 
 
 def evidence(values: Scores, lowest: float, seed: int = 0) -> Scores:

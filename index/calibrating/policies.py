@@ -25,7 +25,7 @@ Scores = NDArray[np.float64]
 PAGE = 20
 CLOSED = 1.000001  # a cut that no relevance reaches
 BALANCED = "balanced"
-_LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+_LEVELS = tuple(level / 20 for level in range(20))
 _PRECISION = re.compile(r"precision\(exact\)\s*>=\s*(\d*\.?\d+)\s*@\s*(\d*\.?\d+)")
 
 

@@ -34,6 +34,10 @@ def evaluate(
     html: Annotated[
         Path | None, typer.Option(help="Write the report as a page here, for any browser.")
     ] = None,
+    reliability: Annotated[
+        Path | None,
+        typer.Option(help="Draw what was said against what was so here, as a PNG with bands."),
+    ] = None,
     compare: Annotated[
         list[Path] | None,
         typer.Option(
@@ -65,11 +69,12 @@ def evaluate(
     Every figure with its interval, and beside that of lexical search, query by query.
     """
     others = compare or []
-    for target in (out, per_query, html):
+    for target in (out, per_query, html, reliability):
         if target is not None:
             _check_target(target)
     if index is None:
-        _compare_files(others, out, given=[qrels, per_query, html, worst, misspell, queries])
+        given = [qrels, per_query, html, reliability, worst, misspell, queries]
+        _compare_files(others, out, given)
         return
     if qrels is None:
         raise GradusError("--qrels is missing", expected="a judgment file to measure by")
@@ -91,6 +96,10 @@ def evaluate(
         from index.evaluating.page import evaluation_page
 
         write_page(html, evaluation_page(found.report))
+    if reliability is not None:
+        from index.reliability import draw_reliability
+
+        draw_reliability(found.panels, reliability)
     for note in (*about_queries, *notes):
         typer.echo(note, err=True)
     typer.echo(evaluation_table(found.report, worst=bool(worst)))

@@ -72,7 +72,8 @@ def everything(shop):
     done = evaluate(
         shop,
         *("--out", out / "report.json", "--per-query", out / "figures.tsv"),
-        *("--html", out / "report.html", "--worst", 2, "--misspell", 7),
+        *("--html", out / "report.html", "--reliability", out / "reliability.png"),
+        *("--worst", 2, "--misspell", 7),
         *("--compare", shop / "a", "--queries", shop / "queries.tsv"),
     )
     return done.output, out
@@ -248,3 +249,8 @@ def test_sides_that_make_no_sense_are_refused(shop):
     arguments = ["--compare", "x.tsv", "--compare", "y.tsv", "--worst", "3"]
     with pytest.raises(GradusError, match="compared as they are"):
         CliRunner().invoke(evaluate_app, arguments, catch_exceptions=False)
+
+
+def test_reliability_is_drawn_as_a_picture(everything):
+    _, out = everything
+    assert (out / "reliability.png").read_bytes().startswith(b"\x89PNG")
