@@ -88,8 +88,10 @@ def _drawn(draw: Callable[[int], str], fits: Callable[[str], bool], count: int) 
 
 
 def _kinds(lent: Sequence[str]) -> list[Callable[[Rng], str]]:
-    kinds = [_random_letters, _syllables, _keyboard, _code]
-    return [*kinds, lambda rng: _shuffled(rng, lent)] if lent else kinds
+    kinds: list[Callable[[Rng], str]] = [_random_letters, _syllables, _keyboard, _code]
+    if lent:
+        kinds.append(lambda rng: _shuffled(rng, lent))
+    return kinds
 
 
 def _pick(rng: Rng, among: Sequence[str]) -> str:

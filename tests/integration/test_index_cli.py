@@ -160,3 +160,13 @@ def test_requests_that_cannot_be_met(shop, built_index):
     with pytest.raises(MissingFile, match="no index here"):
         run(search_app, ["x", "--index", str(shop / "none")], catch_exceptions=False)
     assert not (shop / "root" / "current").exists()
+
+
+def test_a_policy_is_read_before_the_work_and_recorded_after_it(shop):
+    with pytest.raises(JudgmentError, match="no such threshold policy"):
+        build(shop, "--qrels", str(shop / "qrels.tsv"), "--policy", "strict")
+    with pytest.raises(JudgmentError, match="needs judgments"):
+        build(shop, "--policy", "precision(exact)>=0.8@0.9")
+    assert not (shop / "root").exists()
+    build(shop, "--qrels", str(shop / "qrels.tsv"), "--policy", "balanced")
+    assert IndexBundle.open(shop / "root").calibration.policy == "balanced"
