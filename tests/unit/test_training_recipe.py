@@ -22,7 +22,7 @@ def recipe_file(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("name", ["demo", "esci", "pretrained", "transformer"])
+@pytest.mark.parametrize("name", ["bag", "demo", "esci", "pretrained", "transformer"])
 def test_shipped_recipes_load(name):
     recipe = load_recipe(name)
     assert recipe.name == name
@@ -32,7 +32,7 @@ def test_shipped_recipes_load(name):
 
 
 def test_the_names_are_the_files():
-    assert {"demo", "esci", "pretrained", "transformer"} <= set(recipe_names())
+    assert {"bag", "demo", "esci", "pretrained", "transformer"} <= set(recipe_names())
 
 
 def test_a_file_changes_the_defaults_it_names(recipe_file):
@@ -131,7 +131,7 @@ def test_a_missing_recipe_names_those_there_are(name):
     with pytest.raises(TrainingError, match="no such recipe") as raised:
         load_recipe(name)
     assert raised.value.where == name
-    assert "demo, esci, pretrained, transformer" in raised.value.expected
+    assert "bag, demo, esci, pretrained, transformer" in raised.value.expected
 
 
 def test_a_recipe_that_is_not_text(tmp_path):
