@@ -114,9 +114,9 @@ class _Connection(asyncio.Protocol):
         if len(rest) < length:
             return
         self._buffer, self.busy = rest[length:], False
-        self._run.answered(self, int(head[9:12]), rest[:length], self._due)
         if b"connection: close" in head.lower():
             self.transport.close()
+        self._run.answered(self, int(head[9:12]), rest[:length], self._due)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._run.gone(self, lost=self.busy)
@@ -168,7 +168,9 @@ class _Run:
         self.seen.status.append(status)
         if self._check is not None:
             self._check(status, body)
-        if self._closed_loop and not self._ends:
+        if connection.transport.is_closing():
+            self._serve_waiting()
+        elif self._closed_loop and not self._ends:
             self._ask(connection, now)
         else:
             self._idle.append(connection)
