@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import shutil
@@ -25,6 +26,7 @@ from service.settings import Settings
 from service.workers import MULTIPROCESS_VARIABLE, Workers
 
 _OPENING_SECONDS = 300
+_LAST_CALL_SECONDS = 0.05
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -107,6 +109,11 @@ class DrainingServer(uvicorn.Server):
         if self._listen_until is not None and monotonic() >= self._listen_until:
             self.should_exit = True
         return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let in who has connected by now, for closing the socket would cut them off; then end."""
+        await asyncio.sleep(_LAST_CALL_SECONDS)
+        await super().shutdown(sockets)
 
 
 def _end_with_parent() -> None:

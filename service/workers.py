@@ -55,6 +55,12 @@ class Workers(Multiprocess):
         """Start all of them."""
         self.processes = [self._started() for _ in range(self.processes_num)]
 
+    def terminate_all(self) -> None:
+        """End all of them, and stop listening here: else clients queue up for nobody."""
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
+
     def keep_subprocess_alive(self) -> None:
         """One look at the workers."""
         for place, worker in enumerate(self.processes):
