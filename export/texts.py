@@ -74,6 +74,7 @@ class ParityTexts:
                 where=where,
                 expected=f"at least {MIN_QUERIES} queries and {MIN_ITEMS} items",
                 found=f"{len(queries)} and {len(items)}",
+                hint="Give export --products FILE and --queries FILE, or train with --queries.",
             )
         return cls(_spread(queries, MAX_QUERIES), _spread(items, MAX_ITEMS))
 
