@@ -258,7 +258,7 @@ def test_a_stage_that_gets_worse_stops_and_keeps_its_best(shop: Path, tmp_path: 
     curve = [entry["dev_ndcg@10"] for entry in stage["dev"]]
     assert stage["steps"] < 40
     assert curve[-1] <= max(curve) == curve[0]
-    before = report(tmp_path / "one")["stages"]["bag"]["dev"][-1]["dev_ndcg@10"]
+    before = report(tmp_path / "one")["stages"]["distil"]["dev"][-1]["dev_ndcg@10"]
     assert curve[0] == pytest.approx(before, abs=1e-4)
     job(shop, tmp_path / "bag", **{**changes, "supcon__steps": "0"})
     assert weights(tmp_path / "one") == weights(tmp_path / "bag")
