@@ -118,7 +118,8 @@ class Engine:
         spoken = self.bundle.lexical.analyser.language.code
         if asked is not None and primary_code(asked) != spoken:
             raise QueryError(
-                "lang is not the language of this index",
+                "this is not the language of this index",
+                where="lang",
                 expected=spoken,
                 found=repr(asked),
                 hint="Leave lang out, or ask an index built with that language.",

@@ -43,7 +43,8 @@ class Highlighter:
         self._singles: set[str] = set()
         self._phrases: set[Phrase] = set()
         for term, _ in terms.counts:
-            for phrase in groups.get(term, ((term,),)):
+            # A compound is one term with spaces: its parts side by side.
+            for phrase in groups.get(term, (tuple(term.split(" ")),)):
                 if len(phrase) == 1:
                     self._singles.add(phrase[0])
                 else:
@@ -90,6 +91,9 @@ class Highlighter:
             if unspaced and end - start > 1:
                 for first, second in pairwise(range(start, end)):
                     yield first, second + 1, self._terms(text[first : second + 1], False)
+                for at in range(start, end):
+                    if text[at] in self._singles:
+                        yield at, at + 1, (text[at],)
                 continue
             yield start, end, self._terms(text[start:end], after_number)
             after_number = text[start].isdecimal()

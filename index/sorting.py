@@ -38,9 +38,11 @@ def sort_keys(asked: Sequence[str], columns: Columns) -> tuple[SortKey, ...]:
     """
     if len(asked) > MAX_KEYS:
         raise _wrong("there are too many keys", f"at most {MAX_KEYS}", str(len(asked)))
-    if RELEVANCE in asked:
+    if any(key.partition(":")[0] == RELEVANCE for key in asked):
         if len(asked) > 1:
             raise _wrong(f"{RELEVANCE} stands alone: it orders what other keys leave equal")
+        if asked[0] not in {RELEVANCE, f"{RELEVANCE}:desc"}:
+            raise _wrong(f"{RELEVANCE} only falls", RELEVANCE, repr(asked[0][:60]))
         return ()
     return tuple(_key(each, columns) for each in asked)
 

@@ -26,9 +26,9 @@ def _names(value: Any) -> tuple[str, ...]:
 
 
 def _marked(value: Any) -> tuple[str, ...]:
-    if value in (True, "true"):
+    if value is True or value == "true":
         return ("title",)
-    return () if value in (False, "false") else _names(value)
+    return () if value is False or value == "false" else _names(value)
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_names, json_schema_input_type=str | list[str])]

@@ -119,5 +119,6 @@ class Columns:
 
     def alike(self, name: str) -> str:
         """The known name nearest to an unknown one, empty when none is near."""
-        near = difflib.get_close_matches(name, self.names(), 1)
-        return near[0] if near else ""
+        known = {known.casefold(): known for known in self.names()}
+        near = difflib.get_close_matches(name.casefold(), known, 1)
+        return known[near[0]] if near else ""

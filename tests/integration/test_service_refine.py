@@ -78,6 +78,7 @@ async def test_highlight_true_is_the_title(client: httpx.AsyncClient) -> None:
         ("sort", "newest", "one date column"),
         ("fields", "nothing", "there is no field"),
         ("highlight", "price", "not highlighted"),
+        ("lang", "fr", "expected en"),
         ("group_by", "category", "several values"),
     ],
 )
@@ -105,6 +106,7 @@ async def test_wrong_wishes_point_at_their_parameter(
         ("sort", True),
         ("sort", None),
         ("highlight", 1.5),
+        ("highlight", 1),
         ("highlight", [True]),
         ("filter", ["price < 5"]),
         ("filter", None),

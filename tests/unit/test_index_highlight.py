@@ -33,6 +33,7 @@ def marked(query: str, text: str, analyser: Analyser = ENGLISH) -> list[str]:
         ("the milk", "the milk", ["milk"]),
         ("the", "the milk", ["the"]),
         ("東京都", "大東京都庁", ["東京都"]),
+        ("京", "大東京都庁, 京", ["京", "京"]),
         ("milk", "oat drink", []),
         ("milk", "", []),
     ],
@@ -43,6 +44,11 @@ def test_words_are_marked_as_the_search_reads_them(query, text, words):
 
 def test_synonyms_are_marked_where_the_whole_phrase_stands():
     assert marked("tv", "television set, a set, TV", SYNONYMS) == ["television", "set", "TV"]
+
+
+def test_a_compound_is_marked_apart_and_joined():
+    compounds = Analyser(splits={"usbc": ("usb", "c")})
+    assert marked("usbc", "USB-C to usbc, vitamin c", compounds) == ["USB", "C", "usbc"]
 
 
 def test_everything_else_is_escaped():
