@@ -10,6 +10,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerFast
 
 from catalog.artefact import hash_file, write_manifest
+from catalog.text import normalise
 from training.corpus import Corpus, CorpusFiles
 from training.mined_pairs import MinedPairs, write_mined
 from training.model import TwinEncoder
@@ -22,6 +23,7 @@ KIND = "checkpoint"
 MINED = "mined.parquet"
 LIBRARIES = ("torch", "transformers", "accelerate", "tokenizers")
 _PARITY_QUERIES, _PARITY_ITEMS = 300, 1500
+_FEW_QUERIES = 50
 
 
 def input_hashes(files: CorpusFiles) -> dict[str, str]:
@@ -86,9 +88,15 @@ def write_checkpoint(
 
 
 def _parity_texts(recipe: Recipe, corpus: Corpus) -> dict[str, list[str]]:
-    """Real queries and items, drawn by seed, for comparing an export with this checkpoint."""
+    """Queries and items, drawn by seed, for comparing an export with this checkpoint.
+
+    Real queries, or first words of titles where there are next to none.
+    """
     rng = Random(recipe.seed)
     queries = list(dict.fromkeys((*corpus.dev, *corpus.train, *corpus.queries)))
+    if len(queries) < _FEW_QUERIES:
+        titles = (" ".join(normalise(product.title).split()[:3]) for product in corpus.products)
+        queries = list(dict.fromkeys((*queries, *filter(None, titles))))
     items = list(corpus.items)
     return {
         "queries": rng.sample(queries, min(_PARITY_QUERIES, len(queries))),

@@ -688,6 +688,8 @@ def test_without_judgments_stage_0_is_all_there_is(shop: Path, tmp_path: Path) -
     assert result.exit_code == 0
     assert "left out, there are no judged queries" in result.stderr
     assert json.loads((tmp_path / "out" / "train_queries.json").read_text()) == []
+    texts = json.loads((tmp_path / "out" / "parity_texts.json").read_text())
+    assert len(texts["queries"]) >= 10, "words of titles stand in, so that it can be exported"
 
 
 def test_bf16_works_on_a_processor(shop: Path, tmp_path: Path) -> None:
