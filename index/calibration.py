@@ -121,8 +121,8 @@ class Calibration:
 
     `source`: `fitted` on judged queries that the encoder never saw, `in_sample` on ones it did,
     `transferred` from another index of the same encoder, `default` as shipped. `queries` are the
-    hashes of the calibration queries, `pairs` and `assumed` the judged and the drawn pairs, `grades`
-    the judged pairs by grade.
+    hashes of the calibration queries, `pairs` and `assumed` the judged and the drawn pairs,
+    `grades` the judged pairs by grade.
     """
 
     alpha: float
@@ -186,8 +186,14 @@ def calibration_from_json(body: dict[str, Any]) -> Calibration:
     if set(modes) != set(PARTS):
         raise ValueError(f"it lacks a mode: {sorted(set(PARTS) - set(modes))}")
     interval = known.pop("alpha_interval")
-    lists = {name: tuple(known.pop(name, ())) for name in ("queries", "grades")}
-    return Calibration(modes=modes, alpha_interval=(interval[0], interval[1]), **lists, **known)
+    queries, grades = (tuple(known.pop(name, ())) for name in ("queries", "grades"))
+    return Calibration(
+        modes=modes,
+        alpha_interval=(interval[0], interval[1]),
+        queries=queries,
+        grades=grades,
+        **known,
+    )
 
 
 def default_calibration() -> Calibration:
