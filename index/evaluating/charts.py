@@ -7,6 +7,7 @@ from typing import Any
 
 from catalog.pages.axes import Scale, ticks
 from catalog.pages.markup import Html, element, escaped, joined
+from catalog.pages.stacked import stacked_figure
 
 _SIDE, _LEFT, _BOTTOM, _EDGE = 260, 40, 34, 10
 _WIDTH, _ROW, _BARS = 340, 58, 40
@@ -96,19 +97,7 @@ def score_histogram(title: str, scores: Mapping[str, Any]) -> Html:
         _row(name, counts[name], [share / highest for share in shares[name]], x, at * _ROW)
         for at, name in enumerate(_KINDS)
     ]
-    bottom = _ROW * len(rows)
-    axis = [
-        element("text", escaped(f"{value:g}"), x=x(value), y=bottom + 14, text_anchor="middle")
-        for value in ticks(low, 1.0, 9)
-    ]
-    svg = element(
-        "svg",
-        [*rows, *axis],
-        viewBox=f"0 0 {_WIDTH} {bottom + 20}",
-        role="img",
-        aria_label=title,
-    )
-    return element("figure", [element("figcaption", escaped(title)), svg])
+    return stacked_figure(title, title, rows, x, width=_WIDTH, bottom=_ROW * len(rows))
 
 
 def _row(name: str, counts: Sequence[int], heights: Sequence[float], x: Scale, top: float) -> Html:

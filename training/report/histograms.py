@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from catalog.model import Grade
-from catalog.pages.axes import Scale, ticks
+from catalog.pages.axes import Scale
 from catalog.pages.markup import Html, element, escaped, joined
+from catalog.pages.stacked import stacked_figure
 
 Band = tuple[float, float]
 
@@ -64,19 +65,9 @@ def grade_histogram(
         _row(grade, by_grade[str(grade)], shares[grade], highest, bands[grade], x, place * _ROW)
         for place, grade in enumerate(sorted(shares, reverse=True))
     ]
-    bottom = _ROW * len(rows)
-    axis = [
-        element("text", escaped(f"{value:g}"), x=x(value), y=bottom + 14, text_anchor="middle")
-        for value in ticks(low, 1.0, 9)
-    ]
-    svg = element(
-        "svg",
-        [*rows, *axis],
-        viewBox=f"0 0 {_WIDTH} {bottom + 20}",
-        role="img",
-        aria_label=f"Cosine by grade {title}",
+    return stacked_figure(
+        title, f"Cosine by grade {title}", rows, x, width=_WIDTH, bottom=_ROW * len(rows)
     )
-    return element("figure", [element("figcaption", escaped(title)), svg])
 
 
 def _row(
