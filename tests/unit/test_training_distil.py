@@ -158,5 +158,5 @@ def test_a_few_steps_bring_the_student_nearer_to_its_teacher(parts, checkpoint: 
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
-    assert losses[-1] < 0.6 * losses[0]
+    assert losses[-1] < 0.85 * losses[0]
     assert not learner.log_scale.requires_grad
