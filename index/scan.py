@@ -22,6 +22,7 @@ from index.byte_product import ByteProduct
 from index.vectors import VectorTable
 
 Rows = NDArray[np.int64]
+Sums = NDArray[np.int32]
 
 # Sums of codes times digits stay within 32 bits up to here.
 MAX_DIM = 2048
@@ -30,6 +31,10 @@ _LARGEST_CODE = 127
 _ZERO = 64
 _SHIFT = 128 * _ZERO + _ZERO
 _LARGEST_DIGIT = (1 << 14) - 1 - _SHIFT
+# One sum in so many is looked at first. With half as many again and these to spare, what the sample
+# proposes holds the wanted number but for one search in thousands, which then sorts every sum.
+_SAMPLED = 16
+_SPARE = 12
 _EPSILON = np.finfo(np.float32).eps
 
 
@@ -78,10 +83,29 @@ class ByteScan:
         if among is not None:
             sums = sums.take(among)
         slack = self._longest_rest * float(query @ query) ** 0.5 * scale + self._rounding
-        place = len(sums) - count
-        least = int(np.partition(sums, place)[place])
-        near: Rows = (sums >= least - 2 * math.ceil(slack)).nonzero()[0]
+        near = _at_least(sums, _largest(sums, count) - 2 * math.ceil(slack))
         return near if among is None else among.take(near)
+
+
+def _largest(sums: Sums, count: int) -> int:
+    """The `count`-th largest sum.
+
+    A sample says where to look for it: to sort the few above is a sixth of the work of sorting all.
+    """
+    above = sums
+    place = count // _SAMPLED * 3 // 2 + _SPARE
+    sample = sums[::_SAMPLED]
+    if place < len(sample):
+        guess = np.partition(sample, -place)[-place]
+        above = sums.compress(sums >= guess)
+        if len(above) < count:
+            above = sums
+    return int(np.partition(above, -count)[-count])
+
+
+def _at_least(sums: Sums, least: int) -> Rows:
+    rows: Rows = (sums >= least).nonzero()[0]
+    return rows
 
 
 def _longest(rows: NDArray[np.floating[Any]]) -> float:
