@@ -156,4 +156,4 @@ class SearchResult:
 
 
 def _wrong(parameter: str, expected: str, found: str) -> QueryError:
-    return QueryError(f"{parameter} is not usable", expected=expected, found=found)
+    return QueryError("this value cannot be used", where=parameter, expected=expected, found=found)

@@ -63,6 +63,7 @@ def create_app(
         version=probes.gradus_version(),
         description=_DESCRIPTION,
         lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,
         redoc_url=None,
         redirect_slashes=False,  # a 307 would be an answer outside the one error shape
     )

@@ -90,6 +90,10 @@ class _Exchange:
         self._admission = admission if is_work(scope["path"]) else None
         # A state of its own for each request; the server's is shared by all.
         scope["state"] = {**state, "request_id": self.request_id, "arrival": arrival}
+        self._asked: str = scope["method"]
+        if self._asked == "HEAD":
+            # Answered as GET; the server knows better from its own scope, and sends no body.
+            self.scope = {**scope, "method": "GET"}
 
     def enter(self) -> None:
         """Take the work on, unless its body is still to come. Raises RequestError (429)."""
@@ -143,7 +147,7 @@ class _Exchange:
 
     @property
     def _method(self) -> str:
-        method: str = self.scope["method"]
+        method = self._asked
         return method if method in _METHODS else "other"  # else anybody could make new series
 
     def count(self) -> None:

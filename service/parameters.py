@@ -36,7 +36,24 @@ class SearchParameters(BaseModel):
     mode: Mode = Field(
         default="hybrid", description="Which evidence counts: both, words only, or meaning only."
     )
+    alpha: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Weight of meaning against words, for this search only; with mode=hybrid. "
+        "`index.calibration` then says `not_covered`: relevance is measured at the index's own.",
+        examples=[0.7],
+    )
     min_tier: Tier = Field(default="substitute", description="The lowest tier that is returned.")
+    min_relevance: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="The lowest relevance that is returned, beside `min_tier`.",
+        examples=[0.8],
+    )
     exact: bool = Field(
         default=False, description="Compare with every product instead of the approximate graph."
     )
@@ -104,7 +121,9 @@ class SearchParameters(BaseModel):
             limit=self.limit,
             offset=self.offset,
             mode=self.mode,
+            alpha=self.alpha,
             min_tier=self.min_tier,
+            min_relevance=self.min_relevance,
             exact=self.exact,
             explain=self.explain,
             filter=self.filter,

@@ -177,7 +177,8 @@ def method_not_allowed(request: Request, error: HTTPException) -> Problem:
     The router names those of the first route that fits; the OpenAPI document knows them all.
     """
     documented = request.app.openapi()["paths"].get(request.scope["path"], {})
-    allowed = ", ".join(sorted(method.upper() for method in documented))
+    methods = {method.upper() for method in documented}
+    allowed = ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
     allowed = allowed or (error.headers or {}).get("Allow", "")
     detail = f"{request.method[:20]} is not allowed here; allowed: {allowed}."
     return Problem(405, "method_not_allowed", detail, headers={"Allow": allowed})
