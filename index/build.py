@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,7 @@ def build_index(
     parents: Mapping[str, str] | None = None,
     duplicates: Callable[[Product], None] = lambda _product: None,
     live: bool = True,
+    snapshot: datetime | None = None,
 ) -> Built:
     """Build a version under `root` and make it live.
 
@@ -108,6 +110,8 @@ def build_index(
     its plan before the products are embedded. The serving files of `encoder_dir` are copied into
     the index; without it, whoever opens the index brings the encoder along. `parents` are
     fingerprints of what went in. `duplicates` hears of every product whose id was there already.
+    `snapshot` is when the products were as they are here (now): live updates made since are carried
+    over to this version when it begins to serve.
 
     Raises:
         CatalogError: there is no product, or a file about words is wrong.
@@ -115,6 +119,7 @@ def build_index(
         JudgmentError, EncoderMismatch: from `calibrate`.
 
     """
+    snapshot = snapshot or datetime.now(UTC)
     settings = settings or BuildSettings()
     encoder = encoder.cut(settings.dims) if settings.dims else encoder
     words = settings.words.plan()
@@ -145,6 +150,7 @@ def build_index(
             "words": words.record(),
             "dense": asdict(arms.dense.settings),
             "dims": encoder.dim,
+            "snapshot": snapshot.astimezone(UTC).isoformat(timespec="milliseconds"),
         }
         if encoder_dir is not None:
             copy_serving_files(encoder_dir, directory / ENCODER_DIR, precision=precision)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
@@ -66,6 +68,7 @@ class BuildJob:
     ef: int = DenseSettings.ef
     words: WordSettings = field(default_factory=WordSettings)
     rules: Path | None = None
+    as_of: str | None = None
 
     def run(self) -> str:
         """Build the version. Raises what reading, embedding and calibrating raise."""
@@ -90,6 +93,7 @@ class BuildJob:
             parents=self._parents(),
             duplicates=lambda product: repeats.append(self._repeat(product)),
             live=self.live,
+            snapshot=self._snapshot(),
         )
         if unknown:
             notes.append(
@@ -151,6 +155,22 @@ class BuildJob:
             columns=declared_kinds(load_layout(layout).typed for layout in self.layouts),
             rules=Rules() if self.rules is None else read_rules(self.rules),
         )
+
+    def _snapshot(self) -> datetime:
+        """When the products were as the files have them: as given, else the oldest file's time."""
+        if self.as_of is None:
+            oldest = min(_changed(path) for path in self.products)
+            return datetime.fromtimestamp(oldest, UTC)
+        try:
+            when = datetime.fromisoformat(self.as_of)
+        except ValueError:
+            raise CatalogError(
+                "this is no time",
+                where="--as-of",
+                expected="ISO 8601, such as 2026-11-20T02:00:00Z",
+                found=self.as_of,
+            ) from None
+        return when if when.tzinfo else when.replace(tzinfo=UTC)
 
     def _notes(self, encoder: EncoderBundle) -> list[str]:
         trained: frozenset[int] = getattr(encoder, "matryoshka", frozenset())
@@ -226,8 +246,19 @@ def _noting(products: Iterable[Product], unknown: dict[str, None]) -> Iterator[P
 
 
 def _hash(path: Path) -> str:
-    try:
+    with _readable(path):
         return hash_file(path)
+
+
+def _changed(path: Path) -> float:
+    with _readable(path):
+        return path.stat().st_mtime
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise CatalogError(
             f"the file cannot be read: {error.strerror}", where=path, hint="Check the path."

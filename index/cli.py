@@ -105,6 +105,13 @@ def build(
     rules: Annotated[
         Path | None, typer.Option(help="Pins, buries and tie-breaks by query, TOML or JSON.")
     ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            help="When the products were as the files say, ISO 8601: live updates made since are "
+            "carried over. Without it, the time of the oldest file."
+        ),
+    ] = None,
     publish: Annotated[
         bool, typer.Option(help="Make the new version the live one at once.")
     ] = True,
@@ -138,6 +145,7 @@ def build(
         ef_construction=ef_construction,
         ef=ef,
         rules=rules,
+        as_of=as_of,
     )
     typer.echo(job.run())
 

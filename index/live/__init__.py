@@ -9,4 +9,5 @@ journal.py    the file: a line an update, synced before it is acknowledged
 updates.py    what can be asked for, and what became of it
 overlay.py    the rows added since the build
 updatable.py  one writer, engines for readers
+handover.py   another version takes over: what its build cannot have known is carried over
 """

@@ -3,13 +3,18 @@ r"""The journal of live updates: one JSON object a line, synced before an update
     {"journal":1,"index":"2026-11-20T02-00-00Z-3f9c","crc":"…"}
     {"seq":1,"at":"2026-11-20T09:14:02.113Z","put":{"id":…},"vector":"…","encoder":"…","crc":"…"}
     {"seq":2,"at":"…","delete":"sku-7","crc":"…"}
-    {"seq":3,"at":"…","sealed":"2026-11-21T02-00-00Z-91aa","crc":"…"}
+    {"seq":3,"at":"…","put":{…},"patch":{"price":4.5},"vector":"…","encoder":"…","crc":"…"}
+    {"seq":4,"at":"…","sealed":"2026-11-21T02-00-00Z-91aa","crc":"…"}
+
+An entry that came of a change in part holds the change (`patch`) beside the product it led to: on
+another version of the index the change counts, not the product (`index.live.handover`, which marks
+what it brings along as `carried` and notes in `taken` how far it has read other journals).
 
 `crc` is the CRC-32 of the line up to it. Several processes may follow one journal; who writes holds
 a lock on it and has read all that was written before. A writer killed in the middle leaves a last
 line that does not check: it was never acknowledged, and the next writer cuts it off. Such a line
-with good ones behind it is damage, and refused. A sealed journal takes no more updates: a newer
-version of the index has taken them over.
+with good ones behind it is damage, and refused. A sealed journal takes no more updates: another
+version of the index has taken them over. `"sealed":""` opens it again: that version is back.
 """
 
 from __future__ import annotations
@@ -30,6 +35,7 @@ from catalog.errors import BundleError, NotReady, ServingError
 FORMAT = 1
 _CRC = b',"crc":"%08x"}\n'
 _CRC_LENGTH = len(_CRC % 0)
+_SEAL_BYTES = 2048  # more than the line that seals a journal takes
 
 Entry = dict[str, Any]
 
@@ -42,6 +48,8 @@ class Journal:
         self.path = path
         self.sequence = 0
         self.sealed = ""
+        self.taken: dict[str, int] = {}  # version → last entry of its journal that was taken in
+        self._at = ""
         self._file = descriptor
         self._offset = 0  # behind the last line that was read
 
@@ -49,10 +57,18 @@ class Journal:
     def open(cls, path: Path, index: str) -> Journal:
         """Open the journal of the index version `index`, or begin one; `read` gives its entries.
 
-        Raises BundleError when it is damaged or belongs to another index.
+        Raises BundleError when it is damaged or belongs to another index, ServingError when it
+        cannot be opened.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise ServingError(
+                f"the journal of live updates cannot be opened: {error.strerror}",
+                where=path,
+                hint="Let the service write there, or serve an index that takes no updates.",
+            ) from error
         journal = cls(path, descriptor)
         try:
             with journal._locked():
@@ -79,15 +95,21 @@ class Journal:
         return self._noted(entries)
 
     @contextmanager
+    def owning(self) -> Iterator[list[Entry]]:
+        """As `writing`, sealed or not: for who hands updates over."""
+        with self._locked():
+            entries = self.read()
+            if self._rest():
+                os.ftruncate(self._file, self._offset)
+            yield entries
+
+    @contextmanager
     def writing(self) -> Iterator[list[Entry]]:
         """Hold the lock of writers; yields what others wrote before.
 
         Cuts off what a killed writer left. Raises NotReady when the journal is sealed.
         """
-        with self._locked():
-            entries = self.read()
-            if self._rest():
-                os.ftruncate(self._file, self._offset)
+        with self.owning() as entries:
             if self.sealed:
                 raise NotReady(
                     "a newer version of the index has taken over",
@@ -102,7 +124,7 @@ class Journal:
 
         Raises ServingError, and leaves the journal as it was, when they cannot be written.
         """
-        at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        at = max(stamp(datetime.now(UTC)), self._at)  # a clock that is set back changes no order
         entries = [
             {"seq": self.sequence + number, "at": at, **body}
             for number, body in enumerate(bodies, 1)
@@ -114,6 +136,8 @@ class Journal:
         for entry in entries:
             self.sequence = int(entry["seq"])
             self.sealed = str(entry.get("sealed", self.sealed))
+            self.taken.update(entry.get("taken", {}))
+            self._at = max(self._at, str(entry["at"]))
         return entries
 
     def _begin(self, index: str) -> None:
@@ -172,6 +196,35 @@ class Journal:
             yield
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
+
+
+def stamp(when: datetime) -> str:
+    """A time as journals write it: stamps sort as their times do."""
+    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def read_journal(path: Path) -> tuple[str, list[Entry]]:
+    """The version that a journal belongs to and its entries, without a lock; "" of an unbegun one.
+
+    Raises BundleError when it is damaged.
+    """
+    data = path.read_bytes()
+    header = _header(data)
+    if header is None:
+        if b"\n" in data:
+            raise _damaged(path, 1)
+        return "", []
+    entries, _ = _entries(data[data.index(b"\n") + 1 :], path)
+    return str(header["index"]), entries
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a journal takes no more updates, by its last line alone."""
+    with path.open("rb") as stream:
+        stream.seek(max(0, os.fstat(stream.fileno()).st_size - _SEAL_BYTES))
+        last = stream.read().rstrip(b"\n").rpartition(b"\n")[2] + b"\n"
+    entry = _parsed(last)
+    return entry is not None and bool(entry.get("sealed"))
 
 
 def _line(entry: Mapping[str, Any]) -> bytes:

@@ -11,6 +11,7 @@ import base64
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,30 @@ class UpdatableIndex:
                 self._replay(others)
                 return self._applied(updates)
 
+    def carry(self, updates: Sequence[Update], taken: Mapping[str, int]) -> list[UpdateStatus]:
+        """Apply what other journals of this index hold, as `apply` does, sealed or not.
+
+        `taken` notes how far they were read, by version; a journal that was sealed is open again.
+        """
+        with self._writer:
+            if self._journal is None:
+                return self._applied(updates)
+            with self._journal.owning() as others:
+                self._replay(others)
+                last: dict[str, Any] = {"taken": dict(taken)} if taken else {}
+                last |= {"sealed": ""} if self._journal.sealed else {}
+                return self._applied(updates, {"carried": True}, last)
+
+    @property
+    def taken(self) -> Mapping[str, int]:
+        """How far other journals were taken in: version → sequence."""
+        return {} if self._journal is None else dict(self._journal.taken)
+
+    @property
+    def sealed(self) -> bool:
+        """Whether another version has taken over."""
+        return self._journal is not None and bool(self._journal.sealed)
+
     def refresh(self) -> int:
         """Take in what other processes wrote; how many updates that were."""
         with self._writer:
@@ -119,18 +144,24 @@ class UpdatableIndex:
         if self._journal is not None:
             self._journal.close()
 
-    def _applied(self, updates: Sequence[Update]) -> list[UpdateStatus]:
+    def _applied(
+        self,
+        updates: Sequence[Update],
+        mark: Mapping[str, Any] = MappingProxyType({}),
+        last: Mapping[str, Any] = MappingProxyType({}),
+    ) -> list[UpdateStatus]:
+        """`mark` goes into each entry, `last` is an entry behind them."""
         state = _Pending(self._overlay)
         statuses = [state.take(update) for update in updates]
         vectors = self._vectors(state)
         additions = [Addition(product, vectors[name]) for name, product in state.put.items()]
-        if self._journal is not None and (additions or state.gone):
-            self._journal.append(
-                [
-                    *({"delete": name} for name in state.gone),
-                    *(self._entry(addition) for addition in additions),
-                ]
-            )
+        bodies = [
+            *({"delete": name, **mark} for name in state.gone),
+            *({**self._entry(addition, state.patches), **mark} for addition in additions),
+            *([last] if last else []),
+        ]
+        if self._journal is not None and bodies:
+            self._journal.append(bodies)
         self._stand(additions, state.gone)
         return statuses
 
@@ -144,10 +175,12 @@ class UpdatableIndex:
             kept.update(zip(new, stored, strict=True))
         return kept
 
-    def _entry(self, addition: Addition) -> dict[str, Any]:
+    def _entry(self, addition: Addition, patches: Mapping[str, Any]) -> dict[str, Any]:
         vector = base64.b64encode(addition.vector.astype("<f4").tobytes()).decode()
         maker = self._base.bundle.encoder_fingerprint
-        return {"put": product_record(addition.product), "vector": vector, "encoder": maker}
+        part = patches.get(addition.product.id)
+        body = {"put": product_record(addition.product), "vector": vector, "encoder": maker}
+        return body if part is None else {**body, "patch": part}
 
     def _replay(self, entries: Sequence[Entry]) -> None:
         """Stand where these entries lead: of each product its last one counts."""
@@ -197,6 +230,7 @@ class _Pending:
         self.put: dict[str, Product] = {}
         self._gone: dict[str, None] = {}
         self.same_vector: dict[str, int] = {}
+        self.patches: dict[str, dict[str, Any]] = {}  # of products changed in part, not put whole
 
     @property
     def gone(self) -> list[str]:
@@ -209,7 +243,10 @@ class _Pending:
         if isinstance(update, Delete):
             return self._delete(update.id, before)
         if isinstance(update, Put):
-            return self._put(update.product, before)
+            status = self._put(update.product, before)
+            if status.outcome in ("added", "replaced"):
+                self.patches.pop(update.id, None)
+            return status
         if before is None:
             return UpdateStatus(update.id, "not_found", "there is no such product to change")
         return self._patch(update, before)
@@ -222,17 +259,21 @@ class _Pending:
     def _delete(self, name: str, before: Product | None) -> UpdateStatus:
         if before is None:
             return UpdateStatus(name, "not_found", "there is no such product to delete")
-        self.put.pop(name, None)
-        self.same_vector.pop(name, None)
+        for kept in (self.put, self.same_vector, self.patches):
+            kept.pop(name, None)
         if self._overlay.row(name) is not None:
             self._gone[name] = None
         return UpdateStatus(name, "deleted")
 
     def _patch(self, update: Patch, before: Product) -> UpdateStatus:
+        whole = update.id in self.put and update.id not in self.patches
         try:
-            return self._put(patched(before, update.fields), before)
+            status = self._put(patched(before, update.fields), before)
         except GradusError as error:
             return UpdateStatus(update.id, "invalid", str(error))
+        if status.outcome == "replaced" and not whole:
+            self.patches.setdefault(update.id, {}).update(update.fields)
+        return status
 
     def _put(self, product: Product, before: Product | None) -> UpdateStatus:
         name = product.id
