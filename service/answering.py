@@ -19,7 +19,7 @@ from service.live import LiveIndex
 from service.shadow import Shadow
 
 # Of the time that is left, the encoder may take this share: the rest is for a search without it.
-_ENCODER_SHARE = 0.5
+ENCODER_SHARE = 0.5
 
 
 async def answer(
@@ -53,20 +53,40 @@ async def answer(
 async def _found(
     generation: Generation, request: SearchRequest, deadline: Deadline, use_cache: bool
 ) -> SearchResult:
-    kept = generation.answers.get(request) if use_cache else None
-    if kept is not None:
-        metrics.CACHE_HITS.labels("answer").inc()
-        return replace(kept, timing_ms={"total": 0.0})
-    engine, watch = generation.engine, Stopwatch()
-    prepared = engine.prepare(request)
+    found = kept(generation, request, use_cache=use_cache)
+    if found is not None:
+        return found
+    watch = Stopwatch()
+    prepared = generation.engine.prepare(request)
     encoded = await _vector(generation, prepared, deadline, use_cache)
     watch.lap("encode")
-    result = engine.answer(prepared, encoded.vector, watch)
+    return concluded(generation, prepared, encoded, watch, use_cache=use_cache)
+
+
+def kept(generation: Generation, request: SearchRequest, *, use_cache: bool) -> SearchResult | None:
+    """The answer that was kept of an equal request, if any."""
+    found = generation.answers.get(request) if use_cache else None
+    if found is None:
+        return None
+    metrics.CACHE_HITS.labels("answer").inc()
+    return replace(found, timing_ms={"total": 0.0})
+
+
+def concluded(
+    generation: Generation,
+    prepared: Prepared,
+    encoded: Encoded,
+    watch: Stopwatch,
+    *,
+    use_cache: bool,
+) -> SearchResult:
+    """Search with the vector, or without one for the reason given; count and keep the result."""
+    result = generation.engine.answer(prepared, encoded.vector, watch)
     if encoded.reason:
         result = replace(result, degraded=_named(result.degraded, encoded.reason))
-    drift.count(engine, prepared, result)
+    drift.count(generation.engine, prepared, result)
     if use_cache and not result.degraded:
-        generation.answers.put(request, result)
+        generation.answers.put(prepared.request, result)
     return result
 
 
@@ -76,7 +96,7 @@ async def _vector(
     if not prepared.needs_vector:
         return Encoded(None)
     encoded = await generation.encoder.vector(
-        prepared.text, _ENCODER_SHARE * deadline.left(), deadline.arrival.gone, use_cache=use_cache
+        prepared.text, ENCODER_SHARE * deadline.left(), deadline.arrival.gone, use_cache=use_cache
     )
     deadline.check("while the query was encoded")
     return encoded
