@@ -11,12 +11,13 @@ from catalog.split import query_hash
 from index.request import SearchRequest, SearchResult
 from service import answering, answers, logs, parameters
 from service.arrival import Deadline
+from service.direct import DirectRoute
 from service.openapi import problems
 from service.schemas import SearchAnswer
 from service.state import live_index, settings_of
 
 PATH = "/v1/search"
-router = APIRouter(tags=["search"])
+router = APIRouter(tags=["search"], route_class=DirectRoute)
 
 
 class Json(JSONResponse):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from index.suggest.entries import Kind
 from index.suggest.suggester import MAX_SUGGESTIONS, Match
 from service import answers, parameters
+from service.direct import DirectRoute
 from service.openapi import problems
 from service.schemas import Declared
 from service.search import Json
@@ -18,7 +19,7 @@ from service.state import live_index
 
 PATH = "/v1/suggest"
 MAX_CHARACTERS = 200
-router = APIRouter(tags=["search"])
+router = APIRouter(tags=["search"], route_class=DirectRoute)
 
 
 class SuggestParameters(BaseModel):
