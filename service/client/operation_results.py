@@ -1,0 +1,101 @@
+"""What the operator's routes answer, as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Live:
+    """The process runs."""
+
+    status: str
+
+
+@dataclass(frozen=True)
+class Health:
+    """The process runs and has an index open."""
+
+    status: str
+    index: str
+    products: int
+    uptime_seconds: float
+
+
+@dataclass(frozen=True)
+class EncoderInfo:
+    """What turns texts into vectors."""
+
+    fingerprint: str
+    precision: str
+    dim: int
+    provider: str
+    way: str
+    reason: str
+    encode_ms: float
+
+
+@dataclass(frozen=True)
+class IndexInfo:
+    """What is searched."""
+
+    version: str
+    products: int
+    calibration: str
+    calibration_source: str
+
+
+@dataclass(frozen=True)
+class LimitsInfo:
+    """Bounds on a request: sizes in bytes and characters, times in milliseconds."""
+
+    limit: int
+    window: int
+    query_characters: int
+    body_bytes: int
+    timeout_ms: int
+    burst: int
+
+
+@dataclass(frozen=True)
+class Info:
+    """What is running there."""
+
+    service: str
+    version: str
+    libraries: Mapping[str, str]
+    encoder: EncoderInfo
+    index: IndexInfo
+    limits: LimitsInfo
+    modes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class IndexVersion:
+    """One version of the index; `problem` is empty when its manifest can be read."""
+
+    version: str
+    live: bool
+    created: str
+    products: int
+    calibration: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Indexes:
+    """The versions of the index: what the worker serves, what is live, where a rollback goes."""
+
+    serving: str
+    live: str | None
+    previous: str | None
+    versions: tuple[IndexVersion, ...]
+
+
+@dataclass(frozen=True)
+class Published:
+    """Another version serves."""
+
+    serving: str
+    before: str

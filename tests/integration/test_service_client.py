@@ -1,0 +1,154 @@
+"""The client against the real application, in process and as a process of its own."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from index.versions import publish, resolve
+from service.app import create_app
+from service.client import AsyncClient, Client, Options
+from service.client.errors import Conflict, InvalidRequest, KeyRefused, NotFound
+from service.settings import EncoderSettings, KeySettings, LimitSettings, Settings
+
+KEY = "admin key"
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def root(built_index: Path, tmp_path: Path) -> Path:
+    """A root of two versions of the small shop."""
+    for name in ("one", "two"):
+        shutil.copytree(resolve(built_index), tmp_path / "root" / "versions" / name)
+        publish(tmp_path / "root", name)
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def app(root: Path, make_encoder: type, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
+    monkeypatch.setattr("index.bundle.IndexBundle.open_encoder", lambda *_, **__: make_encoder())
+    settings = Settings(
+        index=root,
+        encoder=EncoderSettings(max_wait_us=60_000_000),
+        limits=LimitSettings(timeout_ms=60_000),
+        keys=KeySettings(admin_sha256=(sha256(KEY.encode()).hexdigest(),)),
+    )
+    return create_app(settings)
+
+
+@pytest.fixture
+async def shop(app: FastAPI) -> AsyncIterator[AsyncClient]:
+    options = Options("http://shop", api_key=KEY)
+    async with (
+        app.router.lifespan_context(app),
+        AsyncClient(options, httpx.ASGITransport(app)) as shop,
+    ):
+        yield shop
+
+
+async def test_search(shop: AsyncClient) -> None:
+    answer = await shop.search(
+        "red kettle", explain=True, facets=["brand"], highlight=True, min_tier="irrelevant"
+    )
+    assert answer.index.version == "two"
+    best = answer.hits[0]
+    assert "kettle" in best.fields["title"]
+    assert best.explain is not None
+    assert best.explain.thresholds.exact >= best.explain.thresholds.substitute
+    assert "<mark>" in (best.highlight or {})["title"]
+    assert sum(each.count for each in answer.facets["brand"]) == answer.total.value
+
+
+async def test_hits_over_pages_are_those_of_one_page(shop: AsyncClient) -> None:
+    whole = await shop.search("red kettle", limit=60, min_tier="irrelevant")
+    paged = [hit async for hit in shop.hits("red kettle", limit=7, min_tier="irrelevant")]
+    assert len(whole.hits) == 60
+    assert tuple(paged[:60]) == whole.hits
+    assert [hit.rank for hit in paged] == list(range(1, len(paged) + 1))
+
+
+async def test_any_text_arrives_as_it_is(shop: AsyncClient) -> None:
+    for text in ("naïve café ☕", "a&b=c#d%20+", "x" * 2000, 'quo"ted \\ back'):
+        assert (await shop.search(text)).query.raw == text
+    assert (await shop.suggest("ket tle&limit=9")).query == "ket tle&limit=9"
+
+
+async def test_suggest(shop: AsyncClient) -> None:
+    answer = await shop.suggest("ket", limit=3)
+    assert 1 <= len(answer.suggestions) <= 3
+    assert all("ket" in each.text.lower() for each in answer.suggestions)
+
+
+async def test_refusals(shop: AsyncClient) -> None:
+    with pytest.raises(InvalidRequest) as wrong:
+        await shop.under(request_id="mine-1").search("tea", limit=0)
+    assert wrong.value.problem.request_id == "mine-1"
+    assert wrong.value.problem.errors[0].pointer == "#/limit"
+    with pytest.raises(NotFound) as missing:
+        await shop.publish("no such version")
+    assert missing.value.code == "no_such_version"
+
+
+async def test_operation(shop: AsyncClient) -> None:
+    assert (await shop.live()).status == (await shop.ready()).status == "ok"
+    info, health = await shop.info(), await shop.health()
+    assert info.index.version == health.index == "two"
+    assert info.index.products == health.products == 120
+    assert "gradus_http_requests_total" in await shop.metrics()
+
+
+async def test_versions(shop: AsyncClient, root: Path) -> None:
+    assert (await shop.publish("one")).before == "two"
+    versions = await shop.indexes()
+    assert (versions.serving, versions.live, versions.previous) == ("one", "one", "two")
+    assert (await shop.rollback()).serving == "two"
+    broken = root / "versions" / "one" / "vectors.npy"
+    broken.write_bytes(broken.read_bytes()[:-1])
+    with pytest.raises(Conflict) as refused:
+        await shop.publish("one")
+    assert refused.value.code == "index_refused"
+    assert (await shop.health()).index == "two"
+
+
+async def test_a_key_is_needed(app: FastAPI) -> None:
+    transport = httpx.ASGITransport(app)
+    async with app.router.lifespan_context(app), AsyncClient("http://shop", transport) as nobody:
+        with pytest.raises(KeyRefused):
+            await nobody.indexes()
+
+
+@contextmanager
+def serving(index: Path) -> Iterator[str]:
+    """Address of a service that runs as a process of its own, and may not be ready yet."""
+    command = [sys.executable, "-m", "gradus", "serve", "--port", "0", "--index", str(index)]
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stderr is not None
+            lines = iter(process.stderr.readline, "")
+            yield next(found[0] for line in lines if (found := re.findall(r"http://\S+", line)))
+        finally:
+            process.terminate()
+
+
+def test_over_a_socket(served_index: Path) -> None:
+    with serving(served_index) as url, Client(url) as shop:
+        assert shop.ready().status == "ok"
+        pages = list(shop.pages("red kettle", limit=5, min_tier="irrelevant"))
+        assert len(pages) > 1
+        assert len({page.request_id for page in pages}) == len(pages)
+        assert shop.under(request_id="mine").search("kettle").request_id == "mine"
+        with pytest.raises(KeyRefused) as closed:
+            shop.indexes()
+        assert closed.value.code == "admin_closed"
