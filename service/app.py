@@ -17,7 +17,7 @@ from service import indexes, metrics, openapi, page, probes, problems, search, s
 from service.observer import Observer
 from service.settings import Settings
 from service.shadow import open_shadow
-from service.state import admission_of, gate_of, live_index, opener_of, prepare
+from service.state import admission_of, gate_of, live_index, opener_of, prepare, updates_of
 
 _DESCRIPTION = """\
 Product search that says how relevant each hit is: an exact match, a substitute, or nothing worth
@@ -38,12 +38,15 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         opener, live = opener_of(app), live_index(app)
         opened = engine or opener.first(verify=settings.verify and not verified)
-        live.start(opener.generation(opened))
+        generation = opener.generation(opened)
+        opener.catch_up(generation, final=True)
+        live.start(generation)
         metrics.BUILD_INFO.labels(probes.gradus_version(), platform.python_version()).set(1)
         app.state.shadow = open_shadow(settings)
         watching = (
             [create_task(live.watch())] if live.root and settings.reload.watch_seconds else []
         )
+        watching += [create_task(updates_of(app).watch())] if live.root else []
         try:
             # uvicorn hands these to every connection, which decides what is taken on.
             yield {
@@ -54,6 +57,7 @@ def create_app(
         finally:
             for task in watching:
                 task.cancel()
+            updates_of(app).close()
             await live.stop()
             if app.state.shadow is not None:
                 app.state.shadow.close()

@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 
-from catalog.errors import BundleError, GradusError, QueryError
+from catalog.errors import BundleError, GradusError, NotReady, QueryError
 from export.bundle import Encoder, EncoderBundle
 from index.bundle import IndexBundle
 from index.engine import Engine
 from index.known_answers import KnownAnswers
+from index.live.handover import Handed, take_over
+from index.live.updatable import UpdatableIndex, journal_path
+from index.live.updates import Update, UpdateStatus
 from index.request import SearchRequest, SearchResult
 from index.rules import read_rules
-from index.versions import VERSIONS, before_live
-from service import logs
+from index.versions import CURRENT, VERSIONS, before_live
+from service import logs, metrics
 from service.encoding.choice import choose, measure
 from service.encoding.lru import Lru
 from service.encoding.query_encoder import QueryEncoder, VectorCache
 from service.settings import Settings
 
 _WARM_UP_SECONDS = 5.0
+_NAMED = 20  # products that a log line names
 
 
 @dataclass(eq=False)
 class Generation:
     """An open engine with the encoder serving it and the answers kept of it.
 
+    `engine` is the catalogue as it stands, all live updates up to number `sequence` in it; a search
+    takes it once. `journal` is where updates of this version are kept, None where it takes none.
     `users` are the searches that hold it; once `retired`, the last of them closes it.
     """
 
     engine: Engine
     encoder: QueryEncoder
     answers: Lru[SearchRequest, SearchResult]
+    journal: Path | None = None
+    updates: UpdatableIndex | None = None
+    sequence: int = 0
     users: int = 0
     retired: bool = False
 
@@ -42,6 +51,43 @@ class Generation:
     def version(self) -> str:
         """Name of the index version."""
         return self.engine.bundle.version
+
+    def write(self, updates: Sequence[Update]) -> list[UpdateStatus]:
+        """Apply updates and sync them, in a thread; `renew` then shows them to searches.
+
+        Raises as `UpdatableIndex.apply` does.
+        """
+        return self._opened().apply(updates)
+
+    def behind(self) -> bool:
+        """Whether another process wrote updates that are not in yet. One system call."""
+        if self.updates is not None:
+            return self.updates.changed
+        return self.journal is not None and self.journal.exists()
+
+    def refresh(self) -> None:
+        """Take in what other processes wrote, in the thread that writes."""
+        self._opened().refresh()
+
+    def renew(self) -> None:
+        """Let searches see what was written. Belongs to the event loop."""
+        if self.updates is None or self.updates.engine is self.engine:
+            return
+        self.engine, self.sequence = self.updates.engine, self.updates.sequence
+        self.answers.clear()
+        self.announce()
+
+    def announce(self) -> None:
+        """Tell the metrics how large the catalogue is now."""
+        metrics.INDEX_PRODUCTS.set(self.engine.bundle.products)
+        metrics.INDEX_SEQUENCE.set(self.sequence)
+
+    def _opened(self) -> UpdatableIndex:
+        if self.updates is None:
+            if self.journal is None:
+                raise NotReady("this version of the index takes no updates")
+            self.updates = UpdatableIndex.open(self.engine, self.journal)
+        return self.updates
 
     def acquire(self) -> Generation:
         """Hold it for one search."""
@@ -61,6 +107,8 @@ class Generation:
     def _close_if_unused(self) -> None:
         if self.retired and self.users == 0:
             self.encoder.close()
+            if self.updates is not None:
+                self.updates.close()
 
 
 @dataclass(frozen=True)
@@ -129,7 +177,42 @@ class Opener:
                 tokens=(lambda text: len(encoder.query_tokens(text))) if own else len,  # type: ignore[attr-defined]
             ),
             Lru(self.settings.answers),
+            None if self.root is None else journal_path(self.root, engine.bundle.version),
         )
+
+    @property
+    def root(self) -> Path | None:
+        """The root whose `current` says what is live; None when serving a version by its path."""
+        root = self.settings.index
+        return root if (root / CURRENT).is_symlink() else None
+
+    def check_journal(self, engine: Engine) -> None:
+        """Replay the live updates of a version. Raises BundleError when they are damaged."""
+        if self.root is not None:
+            journal = journal_path(self.root, engine.bundle.version)
+            if journal.exists():
+                UpdatableIndex.open(engine, journal).close()
+
+    def catch_up(self, generation: Generation, *, final: bool) -> None:
+        """Bring a generation that does not serve yet up to date with the journals of the root.
+
+        The last, `final` time the version is live already, and nothing more goes into the journals
+        of others. Belongs in a thread. Raises BundleError, or ServingError when a journal cannot
+        be written.
+        """
+        if self.root is None:
+            return
+        index, handed = take_over(
+            generation.engine,
+            self.root,
+            generation.updates,
+            everything=self.settings.updates.carry == "all",
+            final=final,
+        )
+        generation.updates = index
+        if index is not None:
+            generation.engine, generation.sequence = index.engine, index.sequence
+        _tell(handed, generation.version)
 
     def open(self, path: Path, recorded: Iterable[SearchRequest] = ()) -> Generation:
         """Open, verify and warm up another version; takes seconds and belongs in a thread.
@@ -139,6 +222,7 @@ class Opener:
         generation = self.generation(self.engine(path, verify=self.settings.verify))
         try:
             warm_up(generation.engine, recorded)
+            self.catch_up(generation, final=False)
         except GradusError:
             generation.retire()
             raise
@@ -154,6 +238,28 @@ class Opener:
         )
         bundle.check_encoder(encoder)
         return encoder
+
+
+def _tell(handed: Handed, version: str) -> None:
+    """What became of updates of other versions: counted, logged, the lost ones by name."""
+    if handed == Handed():
+        return
+    counts = {
+        "carried": handed.carried,
+        "vanished": len(handed.vanished),
+        "left": handed.left,
+        "overruled": len(handed.overruled),
+    }
+    for outcome, count in counts.items():
+        metrics.UPDATES_CARRIED.labels(outcome).inc(count)
+    fields = {
+        "version": version,
+        **counts,
+        "vanished_ids": handed.vanished[:_NAMED],
+        "overruled_ids": handed.overruled[:_NAMED],
+    }
+    say = logs.service.warning if handed.vanished or handed.overruled else logs.service.info
+    say("live updates were handed over to another version", extra={"fields": fields})
 
 
 def warm_up(engine: Engine, recorded: Iterable[SearchRequest]) -> None:

@@ -13,11 +13,12 @@ import gc
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from catalog.errors import GradusError, NotReady
 from index.request import SearchRequest
-from index.versions import CURRENT, live, publish, resolve
+from index.versions import live, publish, resolve
 from service import logs, metrics
 from service.generation import Generation, Opener
 from service.settings import Settings
@@ -45,8 +46,7 @@ class LiveIndex:
     @property
     def root(self) -> Path | None:
         """The root whose `current` says what is live; None when serving a version by its path."""
-        root = self._settings.index
-        return root if (root / CURRENT).is_symlink() else None
+        return self._opener.root
 
     def record(self, request: SearchRequest) -> None:
         """Remember a search to warm the next version up with."""
@@ -71,6 +71,7 @@ class LiveIndex:
         async with self._swapping:
             generation = await self._open(version)
             publish(self._settings.index, version.name)
+            await self._settled(generation)
             self._take_over(generation)
 
     async def watch(self) -> None:
@@ -87,17 +88,30 @@ class LiveIndex:
             if name == refused and clock() < retry_at:
                 continue
             try:
-                await self._follow()
+                await self.follow()
                 refused = ""
             except (GradusError, OSError):
                 refused, retry_at = name, clock() + _RETRY_SECONDS
 
-    async def _follow(self) -> None:
+    async def follow(self) -> None:
+        """Serve what `current` names, if it is another version. Raises as `publish` does."""
         async with self._swapping:
             version = resolve(self._settings.index)
             if self._generation is None or version.name == self._generation.version:
                 return  # an admin call was quicker
-            self._take_over(await self._open(version))
+            generation = await self._open(version)
+            await self._settled(generation)
+            self._take_over(generation)
+
+    async def _settled(self, generation: Generation) -> None:
+        """Close the journals of other versions, now that this one is live."""
+        work = partial(self._opener.catch_up, generation, final=True)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except Exception as error:
+            generation.retire()
+            self._refused(generation.version, error)
+            raise
 
     async def _open(self, version: Path) -> Generation:
         loop = asyncio.get_running_loop()
@@ -105,10 +119,13 @@ class LiveIndex:
         try:
             return await loop.run_in_executor(self._thread, self._opener.open, version, recorded)
         except Exception as error:
-            metrics.SWAPS.labels("refused").inc()
-            fields = {"version": version.name, "error": str(error)}
-            logs.service.error("a version of the index was refused", extra={"fields": fields})
+            self._refused(version.name, error)
             raise
+
+    def _refused(self, version: str, error: Exception) -> None:
+        metrics.SWAPS.labels("refused").inc()
+        fields = {"version": version, "error": str(error)}
+        logs.service.error("a version of the index was refused", extra={"fields": fields})
 
     def _take_over(self, generation: Generation) -> None:
         before, self._generation = self._generation, generation
@@ -141,4 +158,4 @@ def _announce(generation: Generation, value: int) -> None:
         bundle.version, bundle.encoder_fingerprint, generation.engine.calibration.name
     ).set(value)
     if value:
-        metrics.INDEX_PRODUCTS.set(len(bundle.store))
+        generation.announce()

@@ -159,6 +159,21 @@ INDEX_PRODUCTS = Gauge(
     multiprocess_mode="livemax",
     registry=REGISTRY,
 )
+INDEX_SEQUENCE = Gauge(
+    "gradus_index_sequence",
+    "Number of the last live update that a worker's searches see.",
+    multiprocess_mode="liveall",
+    registry=REGISTRY,
+)
+UPDATES = Counter(
+    "gradus_updates", "Live updates, by what became of them.", ("outcome",), registry=REGISTRY
+)
+UPDATES_CARRIED = Counter(
+    "gradus_updates_carried",
+    "Live updates of one version that met another version taking over.",
+    ("outcome",),
+    registry=REGISTRY,
+)
 BUILD_INFO = Gauge(
     "gradus_build_info",
     "1 for the version of Gradus that is running.",
@@ -191,6 +206,9 @@ _DECLARED: tuple[MetricWrapperBase, ...] = (
     SHADOW_TIERS,
     INDEX_INFO,
     INDEX_PRODUCTS,
+    INDEX_SEQUENCE,
+    UPDATES,
+    UPDATES_CARRIED,
     BUILD_INFO,
 )
 

@@ -43,7 +43,7 @@ async def healthz(request: Request) -> dict[str, Any]:
     return {
         "status": "ok",
         "index": engine.bundle.version,
-        "products": len(engine.bundle.store),
+        "products": engine.bundle.products,
         "uptime_seconds": uptime_seconds(request.app),
     }
 
@@ -71,7 +71,7 @@ async def info(request: Request) -> dict[str, Any]:
         },
         "index": {
             "version": engine.bundle.version,
-            "products": len(engine.bundle.store),
+            "products": engine.bundle.products,
             "calibration": engine.calibration.name,
             "calibration_source": engine.calibration.source,
         },

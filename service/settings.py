@@ -50,6 +50,13 @@ class LimitSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     body_bytes: int = Field(default=65_536, ge=1, description="Largest request body, in bytes.")
+    bulk_bytes: int = Field(
+        default=1_048_576,
+        ge=1,
+        description="Largest body of a batch, or of texts to embed, in bytes.",
+    )
+    batch: int = Field(default=50, ge=1, le=1000, description="Most searches of one batch.")
+    embed: int = Field(default=64, ge=1, le=1000, description="Most texts of one call of embed.")
     connections: int = Field(default=4096, ge=1, description="Open connections of one worker.")
     request_seconds: int = Field(
         default=20, ge=1, description="Time in which a request must have come in, in seconds."
@@ -122,6 +129,27 @@ class ReloadSettings(BaseModel):
     )
 
 
+class UpdateSettings(BaseModel):
+    """Products changed while the index serves."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    watch_seconds: float = Field(
+        default=0.25, gt=0, description="How often updates of other workers are looked for."
+    )
+    waiting: int = Field(
+        default=16, ge=1, description="Requests that write at once, in one worker."
+    )
+    bulk_bytes: int = Field(
+        default=8_388_608, ge=1, description="Largest body of many products, in bytes."
+    )
+    bulk_lines: int = Field(default=10_000, ge=1, description="Most lines of such a body.")
+    carry: Literal["newer", "all"] = Field(
+        default="newer",
+        description="Which updates another version takes over: newer than its products, or all.",
+    )
+
+
 class ShadowSettings(BaseModel):
     """A second index that answers a share of the searches for comparison only."""
 
@@ -178,6 +206,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = Field(default_factory=LimitSettings)
     encoder: EncoderSettings = Field(default_factory=EncoderSettings)
     reload: ReloadSettings = Field(default_factory=ReloadSettings)
+    updates: UpdateSettings = Field(default_factory=UpdateSettings)
     shadow: ShadowSettings = Field(default_factory=ShadowSettings)
     keys: KeySettings = Field(default_factory=KeySettings)
 

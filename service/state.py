@@ -12,6 +12,7 @@ from service.admission import Admission
 from service.generation import Opener
 from service.live import LiveIndex
 from service.settings import Settings
+from service.updates import Updates
 
 
 @dataclass
@@ -26,6 +27,7 @@ def prepare(app: Starlette, settings: Settings) -> None:
     app.state.settings = settings
     app.state.opener = Opener.of(settings)
     app.state.live = LiveIndex(settings, app.state.opener)
+    app.state.updates = Updates(settings.updates, app.state.live)
     app.state.admission = Admission(settings.limits.burst, settings.limits.queue_ms / 1e3)
     app.state.gate = Gate()
     app.state.shadow = None
@@ -56,6 +58,12 @@ def live_index(app: Starlette) -> LiveIndex:
     return live
 
 
+def updates_of(app: Starlette) -> Updates:
+    """What takes live updates."""
+    updates: Updates = app.state.updates
+    return updates
+
+
 def admission_of(app: Starlette) -> Admission:
     """What the worker has taken on."""
     admission: Admission = app.state.admission
@@ -79,7 +87,10 @@ def open_engine(settings: Settings, *, verify: bool | None = None) -> Engine:
     """Open the index of the settings, a root's live version or one version.
 
     Raises MissingFile when there is no index at this path, and another BundleError when it is
-    damaged, too new, its vectors are of another encoder, or that encoder gives other vectors here.
+    damaged, too new, its vectors are of another encoder, or that encoder gives other vectors here,
+    or its journal of live updates is damaged.
     """
     opener = Opener.of(settings)
-    return opener.engine(settings.index, verify=settings.verify if verify is None else verify)
+    engine = opener.engine(settings.index, verify=settings.verify if verify is None else verify)
+    opener.check_journal(engine)
+    return engine
