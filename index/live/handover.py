@@ -161,7 +161,7 @@ def _carried(index: UpdatableIndex, found: _Others, base: IndexBundle) -> Handed
     newer = _in_order(found.newer)
     vanished: list[str] = []
     for start in range(0, len(newer), _BATCH):
-        updates = [_update(entry) for entry in newer[start : start + _BATCH]]
+        updates = [update for entry in newer[start : start + _BATCH] for update in _updates(entry)]
         statuses = index.carry(updates, {})
         vanished += [
             update.id
@@ -171,23 +171,27 @@ def _carried(index: UpdatableIndex, found: _Others, base: IndexBundle) -> Handed
         ]
     if found.taken or index.sealed:
         index.carry([], found.taken)
-    return Handed(len(newer) - len(vanished), tuple(vanished), len(found.older), overruled)
+    lost = tuple(dict.fromkeys(vanished))
+    return Handed(len(newer) - len(lost), lost, len(found.older), overruled)
 
 
-def _update(entry: Entry) -> Update:
+def _updates(entry: Entry) -> list[Update]:
+    """What an entry asks for, on whichever version."""
     if "delete" in entry:
-        return Delete(entry["delete"])
+        return [Delete(entry["delete"])]
     if "patch" in entry:
-        return Patch(entry["put"]["id"], entry["patch"])
-    return Put(parse_product(entry["put"], f"journal entry {entry['seq']}"))
+        return [Patch(entry["put"]["id"], fields) for fields in entry["patch"]]
+    return [Put(parse_product(entry["put"], f"journal entry {entry['seq']}"))]
 
 
 def _overruled(found: _Others, base: IndexBundle) -> tuple[str, ...]:
     """Products whose last update is too old to be carried and not what the build has."""
-    last = {update.id: update for update in map(_update, _in_order(found.older))}
-    settled = {update.id for update in map(_update, _in_order(found.newer))}
+    last = {updates[0].id: updates for updates in map(_updates, _in_order(found.older))}
+    settled = {_updates(entry)[0].id for entry in _in_order(found.newer)}
     return tuple(
-        name for name, update in last.items() if name not in settled and not _shows(base, update)
+        name
+        for name, updates in last.items()
+        if name not in settled and not _shows(base, updates[-1])
     )
 
 

@@ -3,11 +3,11 @@ r"""The journal of live updates: one JSON object a line, synced before an update
     {"journal":1,"index":"2026-11-20T02-00-00Z-3f9c","crc":"…"}
     {"seq":1,"at":"2026-11-20T09:14:02.113Z","put":{"id":…},"vector":"…","encoder":"…","crc":"…"}
     {"seq":2,"at":"…","delete":"sku-7","crc":"…"}
-    {"seq":3,"at":"…","put":{…},"patch":{"price":4.5},"vector":"…","encoder":"…","crc":"…"}
+    {"seq":3,"at":"…","put":{…},"patch":[{"price":4.5}],"vector":"…","encoder":"…","crc":"…"}
     {"seq":4,"at":"…","sealed":"2026-11-21T02-00-00Z-91aa","crc":"…"}
 
-An entry that came of a change in part holds the change (`patch`) beside the product it led to: on
-another version of the index the change counts, not the product (`index.live.handover`, which marks
+An entry that came of changes in part holds them (`patch`) beside the product they led to: on
+another version of the index the changes count, not the product (`index.live.handover`, which marks
 what it brings along as `carried` and notes in `taken` how far it has read other journals).
 
 `crc` is the CRC-32 of the line up to it. Several processes may follow one journal; who writes holds

@@ -230,7 +230,8 @@ class _Pending:
         self.put: dict[str, Product] = {}
         self._gone: dict[str, None] = {}
         self.same_vector: dict[str, int] = {}
-        self.patches: dict[str, dict[str, Any]] = {}  # of products changed in part, not put whole
+        # Of products changed in part, not put whole: the changes, in order.
+        self.patches: dict[str, list[Mapping[str, Any]]] = {}
 
     @property
     def gone(self) -> list[str]:
@@ -272,7 +273,7 @@ class _Pending:
         except GradusError as error:
             return UpdateStatus(update.id, "invalid", str(error))
         if status.outcome == "replaced" and not whole:
-            self.patches.setdefault(update.id, {}).update(update.fields)
+            self.patches.setdefault(update.id, []).append(update.fields)
         return status
 
     def _put(self, product: Product, before: Product | None) -> UpdateStatus:

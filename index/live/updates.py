@@ -32,7 +32,8 @@ class Put:
 class Patch:
     """Change some fields of a product: JSON values named as in layout `gradus`.
 
-    None takes a field away; `attributes` are replaced as a whole.
+    A merge patch (RFC 7396): None takes a field away, members of `attributes` and `values` are
+    changed one by one, lists are replaced as a whole.
     """
 
     id: str
@@ -67,9 +68,19 @@ def patched(product: Product, fields: Mapping[str, Any]) -> Product:
             found=repr(fields["id"]),
             hint="Delete the product and add another.",
         )
-    record = {**product_record(product), **fields}
-    kept = {name: value for name, value in record.items() if value is not None}
-    return parse_product(kept, f"product {product.id}")
+    return parse_product(_merged(product_record(product), fields), f"product {product.id}")
+
+
+def _merged(record: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON object with a merge patch applied."""
+    kept = dict(record)
+    for name, value in fields.items():
+        before = kept.pop(name, None)
+        if isinstance(value, dict):
+            kept[name] = _merged(before if isinstance(before, dict) else {}, value)
+        elif value is not None:
+            kept[name] = value
+    return kept
 
 
 def read_alike(one: Product, other: Product) -> bool:

@@ -101,6 +101,17 @@ def test_a_price_change_is_not_encoded(index, engine, demo_products):
     assert engine.encoder.encoded == encoded + 1
 
 
+def test_changes_in_part_merge_member_by_member(index, demo_products):
+    index.apply([Patch("p001", {"attributes": {"size": "2 l"}, "values": {"rating": 4}})])
+    index.apply([Patch("p001", {"attributes": {"colour": None}, "category": ["Kitchen"]})])
+    held = {product.id: product for product in index.products()}["p001"]
+    wanted = replace(demo_products[1], attributes={"size": "2 l"}, category=("Kitchen",))
+    assert held == replace(wanted, values={"rating": 4})
+    index.apply([Patch("p001", {"attributes": None, "values": None, "price": None})])
+    held = {product.id: product for product in index.products()}["p001"]
+    assert held == replace(wanted, attributes={}, price=None)
+
+
 def test_updates_survive_a_restart_without_encoding(index, engine, journal):
     index.apply([Put(FLASK), Delete("p000")])
     index.apply([Patch("new-1", {"title": "Blue red kettle"}), Delete("p020"), Put(FLASK)])
