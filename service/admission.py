@@ -8,8 +8,11 @@ none more (the idea of CoDel, Nichols and Jacobson, ACM Queue 2012).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import perf_counter
 
+from catalog.errors import Overloaded
 from service import metrics
 
 PATIENCE = 0.1  # seconds
@@ -56,6 +59,32 @@ class Admission:
         self._pending += 1
         metrics.QUEUE_DEPTH.set(self._pending)
         return True
+
+    @contextmanager
+    def many(self, count: int) -> Iterator[Callable[[], None]]:
+        """Take a request on that turns out to be the work of `count` searches, not of one.
+
+        A worker with nothing else to do takes any number. Yields what to call after each of them.
+        Raises Overloaded.
+        """
+        left = count - 1  # one was taken on with the request, and ends with it
+        if self._pending > 1 and self._pending + left > self._limit(perf_counter()):
+            metrics.SHED.labels("queue_full").inc()
+            raise Overloaded("this worker cannot take on so much now")
+        self._pending += left
+        metrics.QUEUE_DEPTH.set(self._pending)
+
+        def done() -> None:
+            nonlocal left
+            if left:
+                left -= 1
+                self.leave()
+
+        try:
+            yield done
+        finally:
+            while left:
+                done()
 
     def is_full(self) -> bool:
         """Whether `enter` would refuse now."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from time import perf_counter
 
+from index.engine import Engine
 from index.prepared import Prepared
 from index.request import SearchRequest, SearchResult
 from index.stopwatch import Stopwatch
@@ -56,11 +57,11 @@ async def _found(
     found = kept(generation, request, use_cache=use_cache)
     if found is not None:
         return found
-    watch = Stopwatch()
-    prepared = generation.engine.prepare(request)
+    engine, watch = generation.engine, Stopwatch()
+    prepared = engine.prepare(request)
     encoded = await _vector(generation, prepared, deadline, use_cache)
     watch.lap("encode")
-    return concluded(generation, prepared, encoded, watch, use_cache=use_cache)
+    return concluded(generation, engine, prepared, encoded, watch, use_cache=use_cache)
 
 
 def kept(generation: Generation, request: SearchRequest, *, use_cache: bool) -> SearchResult | None:
@@ -74,17 +75,21 @@ def kept(generation: Generation, request: SearchRequest, *, use_cache: bool) -> 
 
 def concluded(
     generation: Generation,
+    engine: Engine,
     prepared: Prepared,
     encoded: Encoded,
     watch: Stopwatch,
     *,
     use_cache: bool,
 ) -> SearchResult:
-    """Search with the vector, or without one for the reason given; count and keep the result."""
-    result = generation.engine.answer(prepared, encoded.vector, watch)
+    """Search with the vector, or without one for the reason given; count and keep the result.
+
+    `engine` is what the generation had when the search began.
+    """
+    result = engine.answer(prepared, encoded.vector, watch)
     if encoded.reason:
         result = replace(result, degraded=_named(result.degraded, encoded.reason))
-    drift.count(generation.engine, prepared, result)
+    drift.count(engine, prepared, result)
     if use_cache and not result.degraded:
         generation.answers.put(prepared.request, result)
     return result

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from catalog.errors import GradusError
 from index.engine import Engine
-from service import indexes, metrics, openapi, page, probes, problems, search, suggest
+from service import batch, embed, indexes, metrics, openapi, page, probes, problems, search, suggest
 from service.observer import Observer
 from service.settings import Settings
 from service.shadow import open_shadow
@@ -75,7 +75,7 @@ def create_app(
     for kind in (HTTPException, GradusError, problems.RequestError):
         app.add_exception_handler(kind, problems.handle)
     app.add_middleware(Observer, settings=settings, admission=admission_of(app))
-    for part in (search, suggest, indexes, probes, page):
+    for part in (search, batch, suggest, embed, indexes, probes, page):
         app.include_router(part.router)
     openapi.install(app)
     return app

@@ -20,6 +20,7 @@ from service.request_id import accept
 from service.settings import Settings
 
 UNMATCHED = "unmatched"
+BULK_PATHS = ("/v1/search:batch", "/v1/embed")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -29,6 +30,7 @@ class Observer:
     def __init__(self, app: ASGIApp, settings: Settings, admission: Admission) -> None:
         self._app = app
         self._max_body = settings.limits.body_bytes
+        self._max_bodies = dict.fromkeys(BULK_PATHS, settings.limits.bulk_bytes)
         self._log = settings.log.access
         self._admission = admission
         self._tracer = tracing.tracer() if settings.tracing else None
@@ -38,7 +40,8 @@ class Observer:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, self._max_body, self._admission)
+        max_body = self._max_bodies.get(scope["path"], self._max_body)
+        exchange = _Exchange(scope, receive, send, max_body, self._admission)
         try:
             await self._answer(exchange)
         finally:

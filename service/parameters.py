@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from starlette.datastructures import Headers, QueryParams
@@ -14,10 +14,18 @@ from service.name_lists import Marked, Names
 from service.problems import Fault, RequestError
 
 Parameters = TypeVar("Parameters", bound=BaseModel)
+Timeout = Annotated[
+    int | None,
+    Field(
+        ge=1,
+        le=60_000,
+        description="Time that the answer may take, in milliseconds; after that a 504.",
+    ),
+]
 
 
-class SearchParameters(BaseModel):
-    """A search as the client states it."""
+class BatchedSearch(BaseModel):
+    """A search as the client states it, but for the time that it may take."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -98,18 +106,12 @@ class SearchParameters(BaseModel):
         description="Language of the query, as a code; it has to be that of the index.",
         examples=["en"],
     )
-    timeout_ms: int | None = Field(
-        default=None,
-        ge=1,
-        le=60_000,
-        description="Time that the answer may take, in milliseconds; after that a 504.",
-    )
     use_cache: bool = Field(
         default=True, description="Whether vectors and answers kept from before may be used."
     )
 
     @model_validator(mode="after")
-    def _window(self) -> SearchParameters:
+    def _window(self) -> Self:
         if self.offset + self.limit > MAX_DEPTH:
             raise ValueError(f"offset + limit must be at most {MAX_DEPTH}")
         return self
@@ -137,6 +139,12 @@ class SearchParameters(BaseModel):
         ).validated()
 
 
+class SearchParameters(BatchedSearch):
+    """A search as the client states it."""
+
+    timeout_ms: Timeout = None
+
+
 def from_query_string(query: QueryParams) -> SearchParameters:
     """Read `GET /v1/search?...`. Raises RequestError (422)."""
     return read_query_string(query, SearchParameters)
@@ -150,23 +158,28 @@ def read_query_string(query: QueryParams, model: type[Parameters]) -> Parameters
         names = [name for name, _ in pairs]
         twice = sorted({name for name in names if names.count(name) > 1})
         raise RequestError.invalid(
-            [Fault(_pointer([name]), "given more than once") for name in twice]
+            [Fault(pointer([name]), "given more than once") for name in twice]
         )
     try:
         # "20" is a number and "true" a truth value here, since a query string holds only text.
         return model.model_validate_strings(given)
     except ValidationError as error:
-        raise RequestError.invalid(_faults(error, model)) from error
+        raise RequestError.invalid(faults_of(error, model)) from error
 
 
 def from_body(headers: Headers, body: bytes) -> SearchParameters:
     """Read the JSON of `POST /v1/search`. Raises RequestError (415, 422)."""
+    return read_body(headers, body, SearchParameters)
+
+
+def read_body(headers: Headers, body: bytes, model: type[Parameters]) -> Parameters:
+    """The JSON of a body as `model` declares it. Raises RequestError (415, 422)."""
     require_json(headers)
     try:
         # Strict: "20" is no number in JSON, and 1 is no truth value.
-        return SearchParameters.model_validate_json(body, strict=True)
+        return model.model_validate_json(body, strict=True)
     except ValidationError as error:
-        faults = _faults(error, SearchParameters)
+        faults = faults_of(error, model)
         if any(fault["type"] == "json_invalid" for fault in error.errors()):
             raise RequestError.broken_json(faults) from error
         raise RequestError.invalid(faults) from error
@@ -200,10 +213,13 @@ def openapi_parameters(model: type[BaseModel] = SearchParameters) -> list[dict[s
     ]
 
 
-def _faults(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
+def faults_of(
+    error: ValidationError, model: type[BaseModel], above: tuple[int | str, ...] = ()
+) -> list[Fault]:
+    """What is wrong, and where, below the place `above`."""
     # The value itself stays out: it may be long, and it is the shopper's.
     return [
-        Fault(_pointer(item["loc"]), _message(item["type"], item["msg"], model))
+        Fault(pointer((*above, *item["loc"])), _message(item["type"], item["msg"], model))
         for item in error.errors(include_url=False, include_context=False, include_input=False)
     ]
 
@@ -214,7 +230,7 @@ def _message(kind: str, message: str, model: type[BaseModel]) -> str:
     return message.removeprefix("Value error, ")
 
 
-def _pointer(location: Iterable[int | str]) -> str:
+def pointer(location: Iterable[int | str]) -> str:
     """A JSON pointer as a URI fragment, as RFC 9457 writes them."""
     steps = (str(step)[:100].replace("~", "~0").replace("/", "~1") for step in location)
     return "#" + "".join(f"/{step}" for step in steps)

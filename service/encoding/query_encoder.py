@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple
 
 from service import logs, metrics
 from service.encoding.breaker import Breaker
+from service.encoding.bulk import Bulk, QueueFull, Side
 from service.encoding.choice import Choice
 from service.encoding.lane import Busy, Job, Lane, Outcome, TextEncoder, Vector
 from service.encoding.lru import Lru
@@ -62,7 +63,8 @@ class QueryEncoder:
         self._fingerprint, self._cache = fingerprint, cache
         self._rows, self._tokens = rows, tokens
         self._most_waiting, self._max_wait = most_waiting, max_wait
-        self._lane = self._open_lane(encoder)
+        self._lane = self._open_lane(encoder, rows)
+        self._bulk = Bulk(most_waiting, self._open_lane)
         self._breaker = Breaker()
         self._flights: dict[str, _Flight] = {}
         self._mender = Mender(encoder, reopen, max_wait, self._mended)
@@ -101,6 +103,51 @@ class QueryEncoder:
         self._cache.put(key, vector)
         return Encoded(vector)
 
+    async def many(
+        self,
+        texts: Sequence[str],
+        patience: float,
+        gone: Callable[[], bool],
+        *,
+        side: Side = "query",
+        use_cache: bool = True,
+    ) -> list[Encoded]:
+        """The vectors of several texts, in their order; what is not known yet in one call.
+
+        Vectors of items are not kept. Beside `patience` nothing bounds the time.
+        """
+        known: dict[str, Encoded] = {}
+        if side == "query" and use_cache:
+            for text in texts:
+                vector = self._cache.get((self._fingerprint, text))
+                if vector is not None:
+                    known[text] = Encoded(vector)
+            metrics.CACHE_HITS.labels("vector").inc(len(known))
+            metrics.CACHE_MISSES.labels("vector").inc(len({*texts}) - len(known))
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        if missing:
+            known |= await self._bulk_encoded(missing, patience, gone, side)
+        return [known[text] for text in texts]
+
+    async def _bulk_encoded(
+        self, texts: list[str], patience: float, gone: Callable[[], bool], side: Side
+    ) -> dict[str, Encoded]:
+        if self._breaker.open:
+            return dict.fromkeys(texts, Encoded(None, "down"))
+        try:
+            vectors = await self._bulk.encode(self._lane.encoder, side, texts, patience, gone)
+        except QueueFull:
+            return dict.fromkeys(texts, Encoded(None, "queue_full"))
+        except Busy:  # whoever asks for much waits long: that says nothing about the encoder
+            return dict.fromkeys(texts, self._failed("slow", full_wait=False))
+        except Exception as error:  # any fault of an encoder leaves the lexical arm
+            return dict.fromkeys(texts, self._failed("failed", error=error))
+        self._breaker.success()
+        if side == "query":
+            for text, vector in zip(texts, vectors, strict=True):
+                self._cache.put((self._fingerprint, text), vector)
+        return {text: Encoded(vector) for text, vector in zip(texts, vectors, strict=True)}
+
     def encode(self, text: str) -> Vector | None:
         """A vector outside of any search, from another thread: for warming up and comparing."""
         return None if self.down else self._lane.encoder.encode_queries([text])[0]
@@ -108,6 +155,7 @@ class QueryEncoder:
     def close(self) -> None:
         """End the threads."""
         self._mender.close()
+        self._bulk.close()
         self._lane.close()
 
     async def _shared(self, text: str, seconds: float, gone: Callable[[], bool]) -> Vector:
@@ -165,16 +213,16 @@ class QueryEncoder:
     def _mended(self, encoder: TextEncoder) -> None:
         """Called by the mender's thread once `encoder` has given the vectors it should."""
         if encoder is not self._lane.encoder or self._lane.stuck_for() > 0:
-            before, self._lane = self._lane, self._open_lane(encoder)
+            before, self._lane = self._lane, self._open_lane(encoder, self._rows)
             before.close()
         self._breaker.mended()
         metrics.ENCODER_DOWN.set(0)
         logs.service.warning("the encoder is mended: searches have vectors again")
 
-    def _open_lane(self, encoder: TextEncoder) -> Lane:
+    def _open_lane(self, encoder: TextEncoder, rows: int) -> Lane:
         return Lane(
             encoder,
-            self._rows,
+            rows,
             on_batch=metrics.BATCH_SIZE.observe,
             on_dropped=metrics.SHED.labels("client_gone").inc,
         )

@@ -20,6 +20,7 @@ from service.state import admission_of, ready_engine
 
 pytestmark = pytest.mark.anyio
 ADMIN_ROUTES = ("/v1/indexes", "/v1/indexes/{version}:publish", "/v1/indexes:rollback")
+POST_ROUTES = ("/v1/search:batch", "/v1/embed")
 ROUTES = (
     "/v1/search",
     "/v1/suggest",
@@ -47,7 +48,7 @@ def problem(response: httpx.Response, status: int, code: str) -> ProblemAnswer:
 
 
 def test_every_route_is_covered(app: FastAPI) -> None:
-    assert set(app.openapi()["paths"]) == {*ROUTES, *ADMIN_ROUTES} - {"/docs"}
+    assert set(app.openapi()["paths"]) == {*ROUTES, *POST_ROUTES, *ADMIN_ROUTES} - {"/docs"}
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"])
@@ -57,6 +58,15 @@ async def test_wrong_method(client: httpx.AsyncClient, route: str, method: str) 
     problem(response, 405, "method_not_allowed")
     assert "GET" in response.headers["allow"]
     assert ("POST" in response.headers["allow"]) is (route == "/v1/search")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("route", POST_ROUTES)
+async def test_wrong_method_where_only_post_is_right(
+    client: httpx.AsyncClient, route: str, method: str
+) -> None:
+    response = await client.request(method, route)
+    assert (response.status_code, response.headers["allow"]) == (405, "POST")
 
 
 @pytest.mark.parametrize("path", ["/nope", "/v1/search/", "/v1", "//", "/%00", "/é", "/x" * 500])

@@ -58,8 +58,7 @@ def test_routes_and_methods() -> None:
 
 def test_error_codes() -> None:
     listed = {row[1] for row in table("### Errors")}
-    later = {"unavailable"}  # nothing raises it yet
-    assert listed == set(problems.TITLES) - later
+    assert listed == set(problems.TITLES)
     statuses = {row[1]: int(row[0]) for row in table("### Errors")}
     for problem in (protocol._MALFORMED, protocol._TARGET, protocol._HEADERS, problems.INTERNAL):
         assert statuses[problem.code] == problem.status
