@@ -11,7 +11,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from time import monotonic
 from types import FrameType
@@ -61,6 +61,7 @@ def run(settings: Settings, engine: Engine | None, listener: socket.socket) -> N
     logs.configure(settings.log.level)
     # uvicorn raises the signal again once it has drained; by then the work is done.
     signal.signal(signal.SIGTERM, lambda *_: None)
+    _hand_over_calmly()
     if settings.processes == 1:
         DrainingServer(_config(settings, engine), settings).run(sockets=[listener])
         return
@@ -82,6 +83,7 @@ def application(settings: Settings, engine: Engine | None) -> object:
 
     logs.configure(settings.log.level)
     _end_with_parent()
+    _hand_over_calmly()
     return create_app(settings, engine, verified=True)
 
 
@@ -114,6 +116,16 @@ class DrainingServer(uvicorn.Server):
         """Let in who has connected by now, for closing the socket would cut them off; then end."""
         await asyncio.sleep(_LAST_CALL_SECONDS)
         await super().shutdown(sockets)
+
+
+def _hand_over_calmly() -> None:
+    """Let no thread that is woken take the core from the one that woke it, in this process.
+
+    That one holds the interpreter's lock, so the other could only wait for it: two needless changes
+    of thread at each hand-over, an eighth of a search's processor time.
+    """
+    with suppress(AttributeError, OSError):  # another system than Linux, or it is not allowed
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _end_with_parent() -> None:
