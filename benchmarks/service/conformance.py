@@ -80,12 +80,12 @@ def environment(key: str) -> dict[str, str]:
 
 
 @contextmanager
-def throw_away(index: Path, **more: str) -> Iterator[Server]:
+def throw_away(index: Path, key: str = KEY, **more: str) -> Iterator[Server]:
     """A server over a copy of an index, with an admin key."""
     with tempfile.TemporaryDirectory(prefix="gradus-conformance-") as directory:
         root = Path(directory) / "root"
         two_versions(index, root)
-        with serving(root, **environment(KEY), **more) as server:
+        with serving(root, **environment(key), **more) as server:
             yield server
 
 
