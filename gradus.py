@@ -25,6 +25,7 @@ VERBS = {
     "evaluate": ("index.evaluating.cli", "evaluate_app", "Measure an index against judgments."),
     "search": ("index.cli", "search_app", "Ask an index one query on the command line."),
     "serve": ("service.cli", "app", "Answer searches over HTTP."),
+    "key": ("service.key_cli", "app", "Make an API key and the hash that the service is told."),
 }
 
 

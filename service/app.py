@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from catalog.errors import GradusError
 from index.engine import Engine
 from service import batch, embed, indexes, metrics, openapi, page, probes, problems, search, suggest
+from service.keys import Access
 from service.observer import Observer
 from service.settings import Settings
 from service.shadow import open_shadow
@@ -72,6 +73,7 @@ def create_app(
         redirect_slashes=False,  # a 307 would be an answer outside the one error shape
     )
     prepare(app, settings)
+    app.state.access = Access.of(settings)
     for kind in (HTTPException, GradusError, problems.RequestError):
         app.add_exception_handler(kind, problems.handle)
     app.add_middleware(Observer, settings=settings, admission=admission_of(app))

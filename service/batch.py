@@ -15,6 +15,7 @@ from service import answers, batch_answering, parameters
 from service.arrival import Deadline
 from service.batch_answering import Asked, Outcome
 from service.direct import DirectRoute
+from service.keys import owe, require_search
 from service.openapi import problems
 from service.problems import Fault, Problem, RequestError, from_gradus
 from service.schemas import Declared, IndexStamp, ProblemAnswer, SearchAnswer
@@ -73,10 +74,12 @@ async def search_batch(request: Request) -> Response:
     off is a 504 in its place. Each counts as a search for what the worker takes on.
     """
     settings, app = settings_of(request.app), request.app
+    bucket = require_search(request)
     asked = parameters.read_body(request.headers, await request.body(), BatchParameters)
     most = settings.limits.batch
     if len(asked.searches) > most:
         raise RequestError.invalid([Fault("#/searches", f"at most {most} searches are expected")])
+    owe(request, bucket, len(asked.searches) - 1)
     understood = [_understood(number, one) for number, one in enumerate(asked.searches)]
     with admission_of(app).many(len(understood)) as done:
         deadline = Deadline(

@@ -18,6 +18,7 @@ from service.arrival import Deadline
 from service.direct import DirectRoute
 from service.encoding.bulk import Side
 from service.encoding.query_encoder import Encoded
+from service.keys import owe, require_search
 from service.openapi import problems
 from service.problems import Fault, RequestError
 from service.schemas import Declared
@@ -83,8 +84,10 @@ class EmbedAnswer(Declared):
 async def embed(request: Request) -> Response:
     """The vectors that searches and the index work with; each text counts as a search."""
     settings = settings_of(request.app)
+    bucket = require_search(request)
     asked = parameters.read_body(request.headers, await request.body(), EmbedParameters)
     _check(asked, settings.limits.embed)
+    owe(request, bucket, len(asked.texts) - 1)
     deadline = Deadline(
         request.state.arrival, (asked.timeout_ms or settings.limits.timeout_ms) / 1e3
     )

@@ -58,6 +58,7 @@ TITLES = {
     "invalid_json": "The body is not JSON",
     QueryError.code: "The query cannot be understood",
     Overloaded.code: "Too busy",
+    "rate_limited": "Too many requests",
     NotReady.code: "Not ready",
     DeadlineExceeded.code: "Out of time",
     ServingError.code: "Unavailable",

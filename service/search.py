@@ -12,6 +12,7 @@ from index.request import SearchRequest, SearchResult
 from service import answering, answers, logs, parameters
 from service.arrival import Deadline
 from service.direct import DirectRoute
+from service.keys import require_search
 from service.openapi import problems
 from service.schemas import SearchAnswer
 from service.state import live_index, settings_of
@@ -37,6 +38,7 @@ class Json(JSONResponse):
 )
 async def search(request: Request) -> Response:
     """Products that answer the query, best first, each with its relevance and its tier."""
+    require_search(request)
     return await _search(request, parameters.from_query_string(request.query_params))
 
 
@@ -59,6 +61,7 @@ async def search(request: Request) -> Response:
 )
 async def search_by_body(request: Request) -> Response:
     """The same search with the same names in a JSON body, types taken strictly."""
+    require_search(request)
     return await _search(request, parameters.from_body(request.headers, await request.body()))
 
 

@@ -12,6 +12,7 @@ from index.suggest.entries import Kind
 from index.suggest.suggester import MAX_SUGGESTIONS, Match
 from service import answers, parameters
 from service.direct import DirectRoute
+from service.keys import require_search
 from service.openapi import problems
 from service.schemas import Declared
 from service.search import Json
@@ -67,6 +68,7 @@ class SuggestAnswer(Declared):
 )
 async def suggest(request: Request) -> Response:
     """Logged queries, categories and products that go on so, by popularity; kinds are marked."""
+    require_search(request)
     asked = parameters.read_query_string(request.query_params, SuggestParameters)
     began = perf_counter()
     engine = live_index(request.app).generation.engine
