@@ -34,14 +34,21 @@ def create_app(
     The index opens when the application starts up, unless an open `engine` is handed in.
     `verified` says that the caller has hashed the index's files a moment ago.
     """
+    # Emptied when it serves: an index that another one follows must not be held from here.
+    handed = [] if engine is None else [engine]
+    del engine
+
+    def serve_first(app: FastAPI) -> None:
+        opener = opener_of(app)
+        opened = handed.pop() if handed else opener.first(verify=settings.verify and not verified)
+        generation = opener.generation(opened)
+        opener.catch_up(generation, final=True)
+        live_index(app).start(generation)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        opener, live = opener_of(app), live_index(app)
-        opened = engine or opener.first(verify=settings.verify and not verified)
-        generation = opener.generation(opened)
-        opener.catch_up(generation, final=True)
-        live.start(generation)
+        live = live_index(app)
+        serve_first(app)
         metrics.BUILD_INFO.labels(probes.gradus_version(), platform.python_version()).set(1)
         app.state.shadow = open_shadow(settings)
         watching = (

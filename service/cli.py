@@ -44,21 +44,18 @@ def serve(
     for name in unknown_variables():
         _say(f"no setting is called {name}; it has no effect")
     # In this process and before any other: a damaged index ends here, in one line.
-    engine = open_engine(settings)
+    opened = [open_engine(settings)]
+    described = _describe(settings, len(opened[0].bundle.store))
     if check:
-        _say(f"settings and index are fine: {_describe(settings, len(engine.bundle.store))}")
+        _say(f"settings and index are fine: {described}")
         return
     from service import server
 
     listener = server.bind(settings.host, settings.port)
     host_shown, port_shown = listener.getsockname()[:2]
-    _say(_describe(settings, len(engine.bundle.store)))
+    _say(described)
     _say(f"listening on http://{host_shown}:{port_shown} (Ctrl-C stops)")
-    if settings.processes == 1:
-        server.run(settings, engine, listener)
-    else:
-        del engine  # each worker opens its own
-        server.run(settings, None, listener)
+    server.run(settings, opened, listener)
     _say("stopped")
 
 

@@ -52,22 +52,24 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def run(settings: Settings, engine: Engine | None, listener: socket.socket) -> None:
+def run(settings: Settings, opened: list[Engine], listener: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT.
 
-    With one worker the open `engine` is used as it is; with several each worker opens its own, for
-    ONNX sessions do not cross a process. Raises ServingError when a worker could not start.
+    With one worker the engine that is `opened` is taken out and used as it is; with several each
+    worker opens its own, for ONNX sessions do not cross a process. Raises ServingError when a
+    worker could not start.
     """
     logs.configure(settings.log.level)
     # uvicorn raises the signal again once it has drained; by then the work is done.
     signal.signal(signal.SIGTERM, lambda *_: None)
     _hand_over_calmly()
     if settings.processes == 1:
-        DrainingServer(_config(settings, engine), settings).run(sockets=[listener])
+        DrainingServer(_config(settings, opened), settings).run(sockets=[listener])
         return
+    opened.clear()
     with _shared_metrics():
         supervisor = Workers(
-            _config(settings, None), [listener], partial(DrainingServer, settings=settings)
+            _config(settings, []), [listener], partial(DrainingServer, settings=settings)
         )
         supervisor.run()
     if supervisor.failed:
@@ -76,15 +78,15 @@ def run(settings: Settings, engine: Engine | None, listener: socket.socket) -> N
         )
 
 
-def application(settings: Settings, engine: Engine | None) -> object:
-    """What a process serves; called in that process."""
+def application(settings: Settings, opened: list[Engine]) -> object:
+    """What a process serves; called in that process. Takes the engine out of `opened`."""
     # Not before the process knows where the metrics of all workers live.
     from service.app import create_app
 
     logs.configure(settings.log.level)
     _end_with_parent()
     _hand_over_calmly()
-    return create_app(settings, engine, verified=True)
+    return create_app(settings, opened.pop() if opened else None, verified=True)
 
 
 class DrainingServer(uvicorn.Server):
@@ -144,9 +146,9 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
-def _config(settings: Settings, engine: Engine | None) -> uvicorn.Config:
+def _config(settings: Settings, opened: list[Engine]) -> uvicorn.Config:
     return uvicorn.Config(
-        partial(application, settings, engine),
+        partial(application, settings, opened),
         factory=True,
         workers=settings.processes,
         loop="uvloop",

@@ -178,7 +178,7 @@ from catalog.errors import ServingError
 from service import server
 from service.settings import Settings
 try:
-    server.run(Settings(index={str(tmp_path)!r}, workers=2), None, server.bind("127.0.0.1", 0))
+    server.run(Settings(index={str(tmp_path)!r}, workers=2), [], server.bind("127.0.0.1", 0))
 except ServingError as error:
     sys.exit(f"gradus: {{error}}")
 """
