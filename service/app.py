@@ -13,7 +13,21 @@ from starlette.exceptions import HTTPException
 
 from catalog.errors import GradusError
 from index.engine import Engine
-from service import batch, embed, indexes, metrics, openapi, page, probes, problems, search, suggest
+from service import (
+    batch,
+    cors,
+    embed,
+    indexes,
+    metrics,
+    openapi,
+    page,
+    probes,
+    problems,
+    search,
+    suggest,
+)
+from service.caching import Policy
+from service.compression import Compression
 from service.keys import Access
 from service.observer import Observer
 from service.settings import Settings
@@ -61,6 +75,7 @@ def create_app(
                 "admission": admission_of(app),
                 "gate": gate_of(app),
                 "limits": settings.limits,
+                "cors": cors.lines(settings.http.origins) if settings.http.origins else None,
             }
         finally:
             for task in watching:
@@ -81,9 +96,16 @@ def create_app(
     )
     prepare(app, settings)
     app.state.access = Access.of(settings)
+    app.state.caching = Policy.of(settings)
     for kind in (HTTPException, GradusError, problems.RequestError):
         app.add_exception_handler(kind, problems.handle)
+    if settings.http.compress_bytes:
+        app.add_middleware(Compression, least=settings.http.compress_bytes)
+    if origins := settings.http.origins:
+        app.add_middleware(cors.Preflights, origins=origins)
     app.add_middleware(Observer, settings=settings, admission=admission_of(app))
+    if origins:
+        app.add_middleware(cors.Readable, origins=origins)
     for part in (search, batch, suggest, embed, indexes, probes, page):
         app.include_router(part.router)
     openapi.install(app)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from time import monotonic
 
@@ -51,6 +54,12 @@ class Generation:
     def version(self) -> str:
         """Name of the index version."""
         return self.engine.bundle.version
+
+    @cached_property
+    def identity(self) -> str:
+        """Equal ones answer equal requests alike, live updates aside."""
+        files = json.dumps(self.engine.bundle.manifest.files, sort_keys=True)
+        return sha256(f"{self.version}{files}{self.engine.refiner.rules}".encode()).hexdigest()
 
     def write(self, updates: Sequence[Update]) -> list[UpdateStatus]:
         """Apply updates and sync them, in a thread; `renew` then shows them to searches.

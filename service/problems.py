@@ -46,6 +46,7 @@ TITLES = {
     "headers_too_large": "Headers too large",
     "unauthorized": "Key needed",
     "admin_closed": "Admin routes are closed",
+    "cors_refused": "Not for pages from there",
     "not_found": "No such route",
     "no_such_version": "No such version of the index",
     "method_not_allowed": "Method not allowed here",

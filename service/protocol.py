@@ -24,11 +24,14 @@ from service.settings import LimitSettings
 # The URL parser counts in 16 bits; headers have no bound of their own in it.
 MAX_TARGET_BYTES = 65_535
 MAX_HEADER_BYTES = 65_536
+MAX_HEADERS = 100
 
 _MALFORMED = Problem(400, "malformed_request", "This is not HTTP/1.1 as RFC 9112 has it.")
 _TARGET = Problem(414, "uri_too_long", f"The address may hold at most {MAX_TARGET_BYTES} bytes.")
 _HEADERS = Problem(
-    431, "headers_too_large", f"The headers may hold at most {MAX_HEADER_BYTES} bytes."
+    431,
+    "headers_too_large",
+    f"At most {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes together are taken.",
 )
 _SLOW = Problem(408, "request_timeout", "The request did not come in whole in time.")
 _CROWDED = Problem(503, "too_many_connections", "This worker has all the connections it takes.")
@@ -136,7 +139,7 @@ class ProblemProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header, whole."""
         self._header_bytes += len(name) + len(value)
-        if self._header_bytes > MAX_HEADER_BYTES:
+        if self._header_bytes > MAX_HEADER_BYTES or len(self.headers) >= MAX_HEADERS:
             self._refuse(_HEADERS)
         super().on_header(name, value)
 
@@ -156,9 +159,11 @@ class ProblemProtocol(HttpToolsProtocol):
         raise ValueError(problem.detail)  # the parser stops and turns it into its own error
 
     def _refuse_work(self, *, keep_alive: bool) -> None:
-        offered = next((value for name, value in self.headers if name == b"x-request-id"), None)
+        offered = _value(self.headers, b"x-request-id")
         self.cycle = _Answered()  # type: ignore[assignment]
-        self._write(_OVERLOADED, accept(offered), keep_alive=keep_alive)
+        lines, origin = self.app_state.get("cors"), _value(self.headers, b"origin")
+        more = lines(origin) if lines and origin else ""
+        self._write(_OVERLOADED, accept(offered), keep_alive=keep_alive, more=more)
         logs.refusals.add()
         if keep_alive:
             self.on_response_complete()
@@ -169,9 +174,11 @@ class ProblemProtocol(HttpToolsProtocol):
             for name, value in self.headers
         )
 
-    def _write(self, problem: Problem, request_id: str, *, keep_alive: bool) -> None:
+    def _write(
+        self, problem: Problem, request_id: str, *, keep_alive: bool, more: str = ""
+    ) -> None:
         body = orjson.dumps(problem.body(path="", request_id=request_id))
-        more = "".join(f"{name}: {value}\r\n" for name, value in problem.headers.items())
+        more += "".join(f"{name}: {value}\r\n" for name, value in problem.headers.items())
         head = (
             f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\n"
             f"content-type: {MEDIA_TYPE}\r\n"
@@ -213,3 +220,7 @@ class ProblemProtocol(HttpToolsProtocol):
     def _limits(self) -> LimitSettings | None:
         limits: LimitSettings | None = self.app_state.get("limits")
         return limits
+
+
+def _value(headers: list[tuple[bytes, bytes]], wanted: bytes) -> bytes | None:
+    return next((value for name, value in headers if name == wanted), None)

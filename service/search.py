@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 
 from catalog.split import query_hash
 from index.request import SearchRequest, SearchResult
-from service import answering, answers, logs, parameters
+from service import answering, answers, caching, logs, parameters
 from service.arrival import Deadline
 from service.direct import DirectRoute
 from service.keys import require_search
@@ -39,7 +39,8 @@ class Json(JSONResponse):
 async def search(request: Request) -> Response:
     """Products that answer the query, best first, each with its relevance and its tier."""
     require_search(request)
-    return await _search(request, parameters.from_query_string(request.query_params))
+    asked = parameters.from_query_string(request.query_params)
+    return await _search(request, asked, may_keep=asked.use_cache)
 
 
 @router.post(
@@ -65,11 +66,16 @@ async def search_by_body(request: Request) -> Response:
     return await _search(request, parameters.from_body(request.headers, await request.body()))
 
 
-async def _search(request: Request, asked: parameters.SearchParameters) -> Response:
+async def _search(
+    request: Request, asked: parameters.SearchParameters, *, may_keep: bool = False
+) -> Response:
     # On the event loop, on purpose: a search holds the processor for about half a millisecond and
     # seldom waits, and handing it to a thread costs a tenth of the throughput. Several workers,
     # one a core, are the way to more.
     search_request, app = asked.request(), request.app
+    known = caching.validator(request, search_request) if may_keep else None
+    if known is not None and (unchanged := known.not_modified(request)):
+        return unchanged
     settings = settings_of(app)
     timeout_ms = asked.timeout_ms or settings.limits.timeout_ms
     result = await answering.answer(
@@ -84,12 +90,12 @@ async def _search(request: Request, asked: parameters.SearchParameters) -> Respo
     if 0 < settings.log.slow_ms < result.timing_ms["total"]:
         slow = {"request_id": request.state.request_id, **fields, "timing_ms": result.timing_ms}
         logs.service.warning("a search was slow", extra={"fields": slow})
+    keeping = caching.NO_STORE
+    if known is not None:
+        keeping = known.headers(request, degraded=bool(result.degraded))
     return Json(
         answers.answer(search_request, result, request.state.request_id),
-        headers={
-            "Server-Timing": answers.server_timing(result.timing_ms),
-            "Cache-Control": "no-store",
-        },
+        headers={"Server-Timing": answers.server_timing(result.timing_ms), **keeping},
     )
 
 

@@ -180,3 +180,30 @@ class RateSettings(BaseModel):
     anonymous_burst: int = Field(
         default=20, ge=1, description="Searches at once of all clients without a key."
     )
+
+
+Origin = Annotated[str, Field(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^/\s,]+)$")]
+
+
+class HttpSettings(BaseModel):
+    """What answers say to browsers and caches."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    origins: tuple[Origin, ...] = Field(
+        default=(),
+        description="Origins whose pages may read answers (CORS), `*` for all; none without one.",
+    )
+    compress_bytes: int = Field(
+        default=1024,
+        ge=0,
+        description="Size from which an answer is compressed for who asks; 0: never.",
+    )
+    etag: bool = Field(
+        default=True, description="Whether clients may keep answers and ask if they still hold."
+    )
+    max_age_seconds: int = Field(
+        default=0,
+        ge=0,
+        description="Time that a client may use an answer without asking, in seconds.",
+    )

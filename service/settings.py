@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from catalog.errors import GradusError
 from service.setting_groups import (
     EncoderSettings,
+    HttpSettings,
     KeySettings,
     LimitSettings,
     LogSettings,
@@ -27,6 +28,7 @@ from service.setting_groups import (
 
 __all__ = [
     "EncoderSettings",
+    "HttpSettings",
     "KeySettings",
     "LimitSettings",
     "LogSettings",
@@ -90,6 +92,7 @@ class Settings(BaseSettings):
     shadow: ShadowSettings = Field(default_factory=ShadowSettings)
     keys: KeySettings = Field(default_factory=KeySettings)
     rate: RateSettings = Field(default_factory=RateSettings)
+    http: HttpSettings = Field(default_factory=HttpSettings)
 
     @property
     def processes(self) -> int:

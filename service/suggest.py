@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from index.suggest.entries import Kind
 from index.suggest.suggester import MAX_SUGGESTIONS, Match
-from service import answers, parameters
+from service import answers, caching, parameters
 from service.direct import DirectRoute
 from service.keys import require_search
 from service.openapi import problems
@@ -70,6 +70,9 @@ async def suggest(request: Request) -> Response:
     """Logged queries, categories and products that go on so, by popularity; kinds are marked."""
     require_search(request)
     asked = parameters.read_query_string(request.query_params, SuggestParameters)
+    known = caching.validator(request, asked.model_dump())
+    if known is not None and (unchanged := known.not_modified(request)):
+        return unchanged
     began = perf_counter()
     engine = live_index(request.app).generation.engine
     found = [] if engine.suggester is None else engine.suggester.suggest(asked.q, asked.limit)
@@ -82,8 +85,6 @@ async def suggest(request: Request) -> Response:
         "index": engine.bundle.version,
         "timing_ms": timing,
     }
-    headers = {
-        "Server-Timing": answers.server_timing(timing),
-        "Cache-Control": "no-store",
-    }
+    keeping = caching.NO_STORE if known is None else known.headers(request)
+    headers = {"Server-Timing": answers.server_timing(timing), **keeping}
     return Json(orjson.dumps(body), headers=headers)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from hashlib import sha256
@@ -11,9 +9,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from index.engine import Engine
-from service import keys, metrics
+from service import key_cli, keys, metrics
 from service.app import create_app
 from service.schemas import ProblemAnswer
 from service.settings import (
@@ -145,8 +144,8 @@ def test_a_key_instead_of_its_hash_is_refused(monkeypatch: pytest.MonkeyPatch) -
 
 
 def gradus(*arguments: str, given: str = "") -> str:
-    command = [sys.executable, "-m", "gradus", "key", *arguments]
-    done = subprocess.run(command, input=given, capture_output=True, text=True, check=True)
+    done = CliRunner().invoke(key_cli.app, arguments, input=given)
+    assert done.exit_code == 0
     return done.stdout
 
 

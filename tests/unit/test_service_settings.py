@@ -61,7 +61,18 @@ def test_impossible_value_names_its_variable(
 def test_names_cover_every_field() -> None:
     names = set(setting_names())
     assert {"GRADUS_INDEX", "GRADUS_LOG__QUERY", "GRADUS_LIMITS__BODY_BYTES"} <= names
-    groups = {"log", "limits", "encoder", "reload", "updates", "events", "shadow", "keys", "rate"}
+    groups = {
+        "log",
+        "limits",
+        "encoder",
+        "reload",
+        "updates",
+        "events",
+        "shadow",
+        "keys",
+        "rate",
+        "http",
+    }
     leaves = [name for name in Settings.model_fields if name not in groups]
     assert {variable_name((leaf,)) for leaf in leaves} <= names
 
