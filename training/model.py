@@ -110,11 +110,21 @@ def fresh_backbone(config: PretrainedConfig) -> PreTrainedModel:
 
 
 def pretrained_backbone(name_or_path: str) -> PreTrainedModel:
-    """Any BERT- or XLM-R-like encoder from the hub or a directory; never runs remote code."""
+    """Any BERT- or XLM-R-like encoder from the hub or a directory; never runs remote code.
+
+    A directory may be a checkpoint of ours.
+    """
+    if is_checkpoint(Path(name_or_path)):
+        name_or_path = str(Path(name_or_path) / BACKBONE)
     model: PreTrainedModel = AutoModel.from_pretrained(
         name_or_path, trust_remote_code=False, attn_implementation="sdpa"
     )
     return model
+
+
+def is_checkpoint(directory: Path) -> bool:
+    """Whether `TwinEncoder.save` wrote this directory."""
+    return (directory / HEADS).is_file() and (directory / BACKBONE).is_dir()
 
 
 def backbone_config(name_or_path: str) -> PretrainedConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from transformers import BertConfig
 from catalog.encoder_spec import EncoderSpec
 from catalog.errors import TrainingError
 from catalog.template import TextTemplate
-from training.model import TwinEncoder, fresh_backbone, pretrained_backbone
+from training.model import TwinEncoder, fresh_backbone, is_checkpoint, pretrained_backbone
 from training.recipe import Recipe
 from training.settings import NetworkSettings, TextSettings
 from training.tokenizer import first_line
@@ -91,6 +92,8 @@ def grow(bag: TwinEncoder, recipe: Recipe, vocabulary: int) -> TwinEncoder:
 def pretrained_encoder(recipe: Recipe) -> TwinEncoder:
     """Two heads on a pretrained backbone; the vector length is at most the backbone's width.
 
+    A checkpoint of ours, which an earlier training made, brings its heads as well.
+
     Raises:
         TrainingError: the backbone cannot be loaded, is no encoder, or reads shorter texts only.
 
@@ -106,6 +109,7 @@ def pretrained_encoder(recipe: Recipe) -> TwinEncoder:
             expected="a Hugging Face encoder: a hub id or a directory with config.json and weights",
         ) from error
     encoder = TwinEncoder(backbone, _spec(recipe, min(recipe.network.dim, width), name))
+    _take_heads(encoder, Path(name))
     _freeze_pooler(encoder)
     _try_longest_text(encoder, name)
     return encoder
@@ -132,6 +136,26 @@ def _try_longest_text(encoder: TwinEncoder, name: str) -> None:
             expected=f"an encoder with {longest} positions and some more",
             found=f"max_position_embeddings {positions}",
             hint="Lower text.max_item_tokens and text.max_query_tokens, or take another backbone.",
+        ) from error
+
+
+def _take_heads(encoder: TwinEncoder, checkpoint: Path) -> None:
+    if not is_checkpoint(checkpoint):
+        return
+    before = TwinEncoder.load(checkpoint)
+    heads = {
+        name: tensor
+        for name, tensor in before.state_dict().items()
+        if not name.startswith("backbone.")
+    }
+    try:
+        encoder.load_state_dict(heads, strict=False)
+    except RuntimeError as error:
+        raise TrainingError(
+            "the heads of the checkpoint do not fit the recipe",
+            where=str(checkpoint),
+            expected=f"network.dim {before.spec.dim}",
+            found=f"network.dim {encoder.spec.dim}",
         ) from error
 
 

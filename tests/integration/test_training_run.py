@@ -600,6 +600,27 @@ def test_stage_0_works_on_a_pretrained_backbone(
     assert list(report(tmp_path / "out")["stages"]) == ["pretrain", "supcon"]
 
 
+def test_a_checkpoint_of_ours_is_a_base_too(trained: Path) -> None:
+    import torch
+
+    from training.model import TwinEncoder
+    from training.network import pretrained_encoder
+    from training.recipe import load_recipe
+
+    def based(dim: int) -> TwinEncoder:
+        changes = {"base_model": str(trained), "dim": str(dim), "pooling": "weighted"}
+        texts = {"text.max_item_tokens": "16", "text.max_query_tokens": "8"}
+        network = {f"network.{name}": value for name, value in changes.items()}
+        return pretrained_encoder(load_recipe("pretrained", network | texts))
+
+    before, after = TwinEncoder.load(trained).state_dict(), based(32).state_dict()
+    assert before.keys() == after.keys()
+    learned = {name for name in before if "pooler" not in name}
+    assert all(torch.equal(before[name], after[name]) for name in learned)
+    with pytest.raises(TrainingError, match=r"heads of the checkpoint do not fit.*network\.dim 32"):
+        based(16)
+
+
 @pytest.mark.parametrize("base", ["{tmp}/nothing", "{tmp}", "nobody/no-such-encoder"])
 def test_a_backbone_that_is_not_there_is_one_clear_line(
     base: str, shop: Path, tmp_path: Path
