@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from copy import copy
 from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
-from service.client import calls, paging
-from service.client.calls import Call, SearchOptions
-from service.client.exchange import Exchanges, Outcome, Send
+from service.client import calls, paging, product_calls
+from service.client.calls import BatchedSearch, Call, SearchOptions
+from service.client.exchange import Exchanges, Outcome, Send, cut_off
 from service.client.operation_results import Health, Indexes, Info, Live, Published
 from service.client.options import Options, Trace, request_arguments
-from service.client.results import Hit, SearchAnswer, SuggestAnswer
+from service.client.product_calls import Change
+from service.client.product_results import BulkStatus, ChangedProduct, OneProduct
+from service.client.results import (
+    BatchAnswer,
+    EmbedAnswer,
+    Hit,
+    SearchAnswer,
+    Side,
+    SuggestAnswer,
+)
 from service.client.retrying import RetryBudget
 
 T = TypeVar("T")
@@ -64,9 +74,56 @@ class AsyncClient:
             for hit in page.hits:
                 yield hit
 
+    async def batch(
+        self, searches: Sequence[BatchedSearch], timeout_ms: int | None = None
+    ) -> BatchAnswer:
+        """Several searches at once, of one index version; problems stand in their places."""
+        return await self._call(calls.batch(searches, timeout_ms))
+
+    async def embed(self, texts: Sequence[str], side: Side = "query") -> EmbedAnswer:
+        """Vectors of texts, as queries or as items."""
+        return await self._call(calls.embed(texts, side))
+
     async def suggest(self, q: str, limit: int | None = None) -> SuggestAnswer:
         """Completions of what has been typed so far."""
         return await self._call(calls.suggest(q, limit))
+
+    async def product(self, name: str) -> OneProduct:
+        """A product as it stands. Raises NotFound."""
+        return await self._call(product_calls.product(name))
+
+    async def put(self, product: Mapping[str, Any]) -> ChangedProduct:
+        """Add a product, or replace the one with its `id`. Admin."""
+        return await self._call(product_calls.put(product))
+
+    async def patch(self, name: str, fields: Mapping[str, Any]) -> ChangedProduct:
+        """Change fields of a product; None takes one away. Admin. Raises NotFound."""
+        return await self._call(product_calls.patch(name, fields))
+
+    async def delete(self, name: str) -> ChangedProduct:
+        """Take a product away; `not_found` if there is none. Admin."""
+        return await self._call(product_calls.delete(name))
+
+    async def bulk(
+        self,
+        changes: Iterable[Change],
+        *,
+        lines: int = product_calls.LINES,
+        size: int = product_calls.BYTES,
+    ) -> AsyncIterator[BulkStatus]:
+        """A status for each change, in their order, while they are carried out. Admin.
+
+        Changes are taken in and sent in bodies of at most `lines` lines and `size` bytes.
+        NoAnswer ends it when a connection is lost: changes without a status may be sent again.
+        """
+        for body in product_calls.bodies(changes, lines, size):
+            statuses = product_calls.Statuses(body)
+            response = await self._call(product_calls.bulk(body))
+            async with aclosing(response):
+                async for piece in self._pieces(response):
+                    for status in statuses.of(piece):
+                        yield status
+            statuses.check()
 
     async def indexes(self) -> Indexes:
         """The versions of the index. Admin."""
@@ -130,7 +187,18 @@ class AsyncClient:
             return result
 
     async def _sent(self, call: Call[T]) -> Outcome:
+        request = self._http.build_request(**request_arguments(call, self._trace))
         try:
-            return await self._http.request(**request_arguments(call, self._trace))
+            response = await self._http.send(request, stream=call.streamed)
+            if call.streamed and not response.is_success:
+                await response.aread()
         except httpx.RequestError as error:
             return error
+        return response
+
+    async def _pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        try:
+            async for piece in response.aiter_bytes():
+                yield piece
+        except httpx.RequestError as error:
+            raise cut_off(error) from error

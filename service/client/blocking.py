@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from copy import copy
 from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
-from service.client import calls, paging
-from service.client.calls import Call, SearchOptions
-from service.client.exchange import Exchanges, Outcome, Send
+from service.client import calls, paging, product_calls
+from service.client.calls import BatchedSearch, Call, SearchOptions
+from service.client.exchange import Exchanges, Outcome, Send, cut_off
 from service.client.operation_results import Health, Indexes, Info, Live, Published
 from service.client.options import Options, Trace, request_arguments
-from service.client.results import Hit, SearchAnswer, SuggestAnswer
+from service.client.product_calls import Change
+from service.client.product_results import BulkStatus, ChangedProduct, OneProduct
+from service.client.results import (
+    BatchAnswer,
+    EmbedAnswer,
+    Hit,
+    SearchAnswer,
+    Side,
+    SuggestAnswer,
+)
 from service.client.retrying import RetryBudget
 
 T = TypeVar("T")
@@ -63,9 +73,55 @@ class Client:
         for page in self.pages(q, **options):
             yield from page.hits
 
+    def batch(
+        self, searches: Sequence[BatchedSearch], timeout_ms: int | None = None
+    ) -> BatchAnswer:
+        """Several searches at once, of one index version; problems stand in their places."""
+        return self._call(calls.batch(searches, timeout_ms))
+
+    def embed(self, texts: Sequence[str], side: Side = "query") -> EmbedAnswer:
+        """Vectors of texts, as queries or as items."""
+        return self._call(calls.embed(texts, side))
+
     def suggest(self, q: str, limit: int | None = None) -> SuggestAnswer:
         """Completions of what has been typed so far."""
         return self._call(calls.suggest(q, limit))
+
+    def product(self, name: str) -> OneProduct:
+        """A product as it stands. Raises NotFound."""
+        return self._call(product_calls.product(name))
+
+    def put(self, product: Mapping[str, Any]) -> ChangedProduct:
+        """Add a product, or replace the one with its `id`. Admin."""
+        return self._call(product_calls.put(product))
+
+    def patch(self, name: str, fields: Mapping[str, Any]) -> ChangedProduct:
+        """Change fields of a product; None takes one away. Admin. Raises NotFound."""
+        return self._call(product_calls.patch(name, fields))
+
+    def delete(self, name: str) -> ChangedProduct:
+        """Take a product away; `not_found` if there is none. Admin."""
+        return self._call(product_calls.delete(name))
+
+    def bulk(
+        self,
+        changes: Iterable[Change],
+        *,
+        lines: int = product_calls.LINES,
+        size: int = product_calls.BYTES,
+    ) -> Iterator[BulkStatus]:
+        """A status for each change, in their order, while they are carried out. Admin.
+
+        Changes are taken in and sent in bodies of at most `lines` lines and `size` bytes.
+        NoAnswer ends it when a connection is lost: changes without a status may be sent again.
+        """
+        for body in product_calls.bodies(changes, lines, size):
+            statuses = product_calls.Statuses(body)
+            response = self._call(product_calls.bulk(body))
+            with closing(response):
+                for piece in self._pieces(response):
+                    yield from statuses.of(piece)
+            statuses.check()
 
     def indexes(self) -> Indexes:
         """The versions of the index. Admin."""
@@ -129,7 +185,17 @@ class Client:
             return result
 
     def _sent(self, call: Call[T]) -> Outcome:
+        request = self._http.build_request(**request_arguments(call, self._trace))
         try:
-            return self._http.request(**request_arguments(call, self._trace))
+            response = self._http.send(request, stream=call.streamed)
+            if call.streamed and not response.is_success:
+                response.read()
         except httpx.RequestError as error:
             return error
+        return response
+
+    def _pieces(self, response: httpx.Response) -> Iterator[bytes]:
+        try:
+            yield from response.iter_bytes()
+        except httpx.RequestError as error:
+            raise cut_off(error) from error

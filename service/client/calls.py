@@ -6,7 +6,7 @@ Neither a socket nor a clock: the blocking and the asynchronous client carry the
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, Literal, TypedDict, TypeVar
@@ -17,7 +17,14 @@ import httpx
 from service.client.decoding import decode
 from service.client.errors import BadAnswer
 from service.client.operation_results import Health, Indexes, Info, Live, Published
-from service.client.results import SearchAnswer, SuggestAnswer, Tier
+from service.client.results import (
+    BatchAnswer,
+    EmbedAnswer,
+    SearchAnswer,
+    Side,
+    SuggestAnswer,
+    Tier,
+)
 
 T = TypeVar("T")
 Mode = Literal["hybrid", "lexical", "semantic"]
@@ -25,7 +32,10 @@ Mode = Literal["hybrid", "lexical", "semantic"]
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """One call. `repeatable`: made twice, it leaves the service as made once."""
+    """One call. `repeatable`: made twice, it leaves the service as made once.
+
+    `streamed`: the body of a good answer is left unread.
+    """
 
     method: str
     path: str
@@ -34,6 +44,7 @@ class Call(Generic[T]):
     content: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     repeatable: bool = True
+    streamed: bool = False
 
 
 class SearchOptions(TypedDict, total=False):
@@ -61,49 +72,68 @@ class SearchOptions(TypedDict, total=False):
 
 def search(q: str, options: SearchOptions) -> Call[SearchAnswer]:
     """`POST /v1/search`: by body, for a query of any characters and length."""
-    return _posted("/v1/search", SearchAnswer, {"q": q, **options})
+    return posted("/v1/search", SearchAnswer, {"q": q, **options})
+
+
+class BatchedSearch(SearchOptions):
+    """One search of several; its time is that of all of them."""
+
+    q: str
+
+
+def batch(searches: Sequence[BatchedSearch], timeout_ms: int | None) -> Call[BatchAnswer]:
+    """`POST /v1/search:batch`."""
+    body: dict[str, Any] = {"searches": list(searches)}
+    if timeout_ms is not None:
+        body["timeout_ms"] = timeout_ms
+    return posted("/v1/search:batch", BatchAnswer, body)
+
+
+def embed(texts: Sequence[str], side: Side) -> Call[EmbedAnswer]:
+    """`POST /v1/embed`."""
+    return posted("/v1/embed", EmbedAnswer, {"texts": list(texts), "side": side})
 
 
 def suggest(q: str, limit: int | None) -> Call[SuggestAnswer]:
     """`GET /v1/suggest`."""
     params = {"q": q} if limit is None else {"q": q, "limit": str(limit)}
-    return Call("GET", "/v1/suggest", partial(_read, SuggestAnswer), params=params)
+    return Call("GET", "/v1/suggest", reader(SuggestAnswer), params=params)
 
 
 def indexes() -> Call[Indexes]:
     """`GET /v1/indexes`."""
-    return _got("/v1/indexes", Indexes)
+    return got("/v1/indexes", Indexes)
 
 
 def publish(version: str) -> Call[Published]:
     """`POST /v1/indexes/{version}:publish`."""
     path = f"/v1/indexes/{quote(version, safe='')}:publish"
-    return Call("POST", path, partial(_read, Published))
+    return Call("POST", path, reader(Published))
 
 
 def rollback() -> Call[Published]:
     """`POST /v1/indexes:rollback`; a second one goes back to where the first one came from."""
-    return Call("POST", "/v1/indexes:rollback", partial(_read, Published), repeatable=False)
+    return Call("POST", "/v1/indexes:rollback", reader(Published), repeatable=False)
 
 
 def live() -> Call[Live]:
     """`GET /livez`."""
-    return _got("/livez", Live)
+    return got("/livez", Live)
 
 
 def ready() -> Call[Live]:
     """`GET /readyz`."""
-    return _got("/readyz", Live)
+    return got("/readyz", Live)
 
 
 def health() -> Call[Health]:
     """`GET /healthz`."""
-    return _got("/healthz", Health)
+    return got("/healthz", Health)
 
 
 def info() -> Call[Info]:
     """`GET /info`."""
-    return _got("/info", Info)
+    return got("/info", Info)
 
 
 def metrics() -> Call[str]:
@@ -111,20 +141,24 @@ def metrics() -> Call[str]:
     return Call("GET", "/metrics", _text)
 
 
-def _got(path: str, kind: type[T]) -> Call[T]:
-    return Call("GET", path, partial(_read, kind))
+def reader(kind: type[T]) -> Callable[[httpx.Response], T]:
+    """What reads an answer as `kind`."""
+    return partial(_read, kind)
 
 
-def _posted(
-    path: str, kind: type[T], body: Mapping[str, Any], *, repeatable: bool = True
-) -> Call[T]:
+def got(path: str, kind: type[T]) -> Call[T]:
+    """A call that only looks."""
+    return Call("GET", path, reader(kind))
+
+
+def posted(path: str, kind: type[T], body: Mapping[str, Any]) -> Call[T]:
+    """A call by JSON body, one that may be made twice."""
     return Call(
         "POST",
         path,
-        partial(_read, kind),
+        reader(kind),
         content=to_json(body),
         headers={"Content-Type": "application/json"},
-        repeatable=repeatable,
     )
 
 

@@ -86,6 +86,11 @@ class Exchanges:
         return wait if wait is not None and self.budget.spend() else None
 
 
+def cut_off(error: httpx.RequestError) -> NoAnswer:
+    """The error of an answer that ended before its end."""
+    return NoAnswer(f"the answer was cut off: {type(error).__name__}: {error}")
+
+
 def error_of(call: Call[Any], outcome: Outcome) -> ClientError:
     """The error that stands for a refusal or for no answer."""
     where = f"{call.method} {call.path}"

@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from service.client.errors import Problem
+
 Tier = Literal["exact", "substitute", "irrelevant"]
+Side = Literal["query", "item"]
 
 
 @dataclass(frozen=True)
@@ -156,3 +159,27 @@ class SuggestAnswer:
     suggestions: tuple[Suggestion, ...]
     index: str
     timing_ms: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BatchAnswer:
+    """An answer, or the problem that stands in its place, for each search in their order."""
+
+    request_id: str
+    results: tuple[SearchAnswer | Problem, ...]
+    index: IndexStamp
+    timing_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class EmbedAnswer:
+    """A vector of `dims` numbers for each text; of length 1 unless `normalized` is False."""
+
+    request_id: str
+    side: str
+    vectors: tuple[tuple[float, ...], ...]
+    dims: int
+    normalized: bool
+    encoder: str
+    index: str
+    timing_ms: Mapping[str, float]

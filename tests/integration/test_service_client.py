@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import shutil
 import subprocess
 import sys
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -18,8 +20,10 @@ from fastapi import FastAPI
 from index.versions import publish, resolve
 from service.app import create_app
 from service.client import AsyncClient, Client, Options
-from service.client.errors import Conflict, InvalidRequest, KeyRefused, NotFound
+from service.client.errors import Conflict, InvalidRequest, KeyRefused, NotFound, Problem
+from service.client.results import SearchAnswer
 from service.settings import EncoderSettings, KeySettings, LimitSettings, Settings
+from service.state import live_index
 
 KEY = "admin key"
 pytestmark = pytest.mark.anyio
@@ -89,6 +93,23 @@ async def test_suggest(shop: AsyncClient) -> None:
     assert all("ket" in each.text.lower() for each in answer.suggestions)
 
 
+async def test_batch(shop: AsyncClient) -> None:
+    good, bad = (
+        await shop.batch([{"q": "red kettle", "limit": 3}, {"q": "tea", "limit": 0}])
+    ).results
+    assert isinstance(good, SearchAnswer)
+    assert good.hits == (await shop.search("red kettle", limit=3)).hits
+    assert isinstance(bad, Problem)
+    assert bad.errors[0].pointer == "#/searches/1/limit"
+
+
+async def test_embed(shop: AsyncClient) -> None:
+    answer = await shop.embed(["red kettle", "oat milk"], side="item")
+    assert len(answer.vectors) == 2
+    assert {len(vector) for vector in answer.vectors} == {answer.dims}
+    assert sum(each * each for each in answer.vectors[0]) == pytest.approx(1, abs=1e-3)
+
+
 async def test_refusals(shop: AsyncClient) -> None:
     with pytest.raises(InvalidRequest) as wrong:
         await shop.under(request_id="mine-1").search("tea", limit=0)
@@ -118,6 +139,14 @@ async def test_versions(shop: AsyncClient, root: Path) -> None:
         await shop.publish("one")
     assert refused.value.code == "index_refused"
     assert (await shop.health()).index == "two"
+
+
+async def test_the_first_index_is_let_go(app: FastAPI, shop: AsyncClient) -> None:
+    first = weakref.ref(live_index(app).generation.engine)
+    assert first() is not None
+    await shop.publish("one")
+    gc.collect()
+    assert first() is None
 
 
 async def test_a_key_is_needed(app: FastAPI) -> None:

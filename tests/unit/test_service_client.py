@@ -15,7 +15,7 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
-from service import operation_schemas, schemas, suggest
+from service import batch, embed, operation_schemas, schemas, suggest
 from service.client import (
     NEVER,
     AsyncClient,
@@ -24,6 +24,7 @@ from service.client import (
     ProblemError,
     Retries,
     operation_results,
+    product_calls,
     results,
 )
 from service.client.decoding import decode
@@ -35,10 +36,12 @@ from service.client.errors import (
     KeyRefused,
     NoAnswer,
     NotSent,
+    Problem,
     TooBusy,
     Unavailable,
 )
 from service.client.exchange import retry_after
+from service.client.product_calls import Delete, Patch, Put
 from service.parameters import SearchParameters
 
 LIVE = {"status": "ok"}
@@ -128,6 +131,8 @@ def test_nothing_of_the_server_is_imported() -> None:
 DECLARED = [
     *((schemas, results, name) for name in vars(results)),
     *((suggest, results, name) for name in ("Suggestion", "SuggestAnswer")),
+    (batch, results, "BatchAnswer"),
+    (embed, results, "EmbedAnswer"),
     *((operation_schemas, operation_results, name) for name in vars(operation_results)),
 ]
 PAIRS = [
@@ -154,7 +159,8 @@ def test_results_are_what_the_service_declares(declared: type[BaseModel], ours: 
 
 
 def test_every_declared_answer_has_its_result() -> None:
-    assert {pair.id for pair in PAIRS} >= {"SearchAnswer", "SuggestAnswer", "Info", "Indexes"}
+    ids = {pair.id for pair in PAIRS}
+    assert ids >= {"SearchAnswer", "SuggestAnswer", "BatchAnswer", "EmbedAnswer", "Info", "Indexes"}
 
 
 def test_every_search_parameter_can_be_said() -> None:
@@ -330,6 +336,81 @@ def test_pages_are_of_one_version(script: Callable[..., Script]) -> None:
     one = script(page("v", 0, 2), page("w", 2, 1))
     with pytest.raises(IndexChanged):
         list(one.client.hits("tea", limit=2))
+
+
+def test_a_problem_stands_in_the_place_of_a_batched_search(script: Callable[..., Script]) -> None:
+    answer, refused = page("v", 0, 1).json(), problem(422, "invalid_query").json()
+    body = {"request_id": "r", "results": [answer, refused], "timing_ms": {}}
+    one = script(good({**body, "index": answer["index"]}))
+    first, second = one.client.batch([{"q": "tea"}, {"q": "", "limit": 3}], timeout_ms=50).results
+    assert isinstance(first, results.SearchAnswer)
+    assert isinstance(second, Problem)
+    assert (second.code, second.retry_after) == ("invalid_query", None)
+    sent = json.loads(one.seen[0].content)
+    assert sent == {"searches": [{"q": "tea"}, {"q": "", "limit": 3}], "timeout_ms": 50}
+
+
+def status(line: int, **more: object) -> bytes:
+    # With a character that ends a line for some readers, unescaped in JSON.
+    found = {"line": line, "id": f"p\u2028{line}", "outcome": "added", **more}
+    return json.dumps(found, ensure_ascii=False).encode() + b"\n"
+
+
+def test_many_changes_go_out_in_bounded_bodies(script: Callable[..., Script]) -> None:
+    changes = [Put({"id": "a", "title": "Ä"}), Patch("b", {"price": None}), Delete("c")]
+    one = script(
+        httpx.Response(200, content=status(1) + status(2)),
+        httpx.Response(200, content=status(1, outcome="invalid", errors=[])),
+    )
+    found = list(one.client.bulk(iter(changes), lines=2))
+    assert [each.line for each in found] == [1, 2, 3]
+    assert found[2].outcome == "invalid"
+    assert found[0].id == "p\u20281"
+    sent = b"".join(request.content for request in one.seen).decode().splitlines()
+    assert [json.loads(line) for line in sent] == [
+        {"put": {"id": "a", "title": "Ä"}},
+        {"patch": {"id": "b", "price": None}},
+        {"delete": "c"},
+    ]
+    assert [request.headers["content-type"] for request in one.seen] == ["application/x-ndjson"] * 2
+
+
+def test_a_body_is_bounded_in_bytes_too() -> None:
+    changes = [Put({"id": str(number), "title": "x" * 50}) for number in range(100)]
+    bodies = list(product_calls.bodies(changes, most_lines=1000, most_bytes=1000))
+    assert all(len(body.data) <= 1000 for body in bodies)
+    assert [body.before for body in bodies] == [
+        sum(body.lines for body in bodies[:at]) for at in range(len(bodies))
+    ]
+    assert b"".join(body.data for body in bodies).count(b"\n") == 100
+    assert list(product_calls.bodies([], 10, 10)) == []
+
+
+def test_statuses_come_in_any_pieces() -> None:
+    body = product_calls.Body(b"", lines=3, before=10)
+    whole = status(1) + status(2) + status(3)
+    for size in (1, 7, len(whole)):
+        statuses = product_calls.Statuses(body)
+        pieces = [whole[at : at + size] for at in range(0, len(whole), size)]
+        assert [each.line for piece in pieces for each in statuses.of(piece)] == [11, 12, 13]
+        statuses.check()
+    with pytest.raises(BadAnswer):
+        list(product_calls.Statuses(body).of(b"[]\n"))
+
+
+def test_lines_without_a_status_are_no_success(script: Callable[..., Script]) -> None:
+    one = script(httpx.Response(200, content=status(1)))
+    found = one.client.bulk([Delete("a"), Delete("b")])
+    assert next(found).line == 1
+    with pytest.raises(NoAnswer, match="expected 2 statuses, found 1"):
+        next(found)
+
+
+def test_a_refused_bulk_carries_its_problem(script: Callable[..., Script]) -> None:
+    with pytest.raises(KeyRefused):
+        list(script(problem(403, "admin_closed")).client.bulk([Delete("a")]))
+    again = script(busy("0"), httpx.Response(200, content=status(1)))
+    assert len(list(again.client.bulk([Delete("a")]))) == 1
 
 
 def test_a_missing_or_wrong_member_is_named() -> None:
