@@ -41,7 +41,7 @@ class Compression:
                     return
             elif head is not None:
                 start, head = head, None
-                if not message.get("more_body") and len(message["body"]) >= self._least:
+                if not message.get("more_body") and len(message.get("body", b"")) >= self._least:
                     body = igzip_lib.compress(
                         message["body"], level=_LEVEL, flag=igzip_lib.COMP_GZIP
                     )

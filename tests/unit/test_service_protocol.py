@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
+from service import cors
 from service.admission import Admission
 from service.protocol import ProblemProtocol
 from service.settings import LimitSettings
@@ -113,6 +114,32 @@ async def test_full_worker_refuses_and_keeps_the_connection() -> None:
         writer.write(GET)
         assert (await read(reader))[0] == 200
         assert admission.pending == 0
+
+
+async def test_a_page_of_another_origin_can_read_that_the_worker_is_full() -> None:
+    async with shop() as (server, admission):
+        server.state["cors"] = cors.lines(("https://shop.example",))
+        reader, writer = await server.connect()
+        fill(admission)
+        writer.write(GET.replace(b"X-Request-ID: mine", b"Origin: https://shop.example"))
+        _, headers, _ = await read(reader)
+        assert headers["access-control-allow-origin"] == "https://shop.example"
+        writer.write(GET.replace(b"X-Request-ID: mine", b"Origin: https://evil.example"))
+        _, headers, _ = await read(reader)
+        assert ("access-control-allow-origin" in headers, headers["vary"]) == (False, "Origin")
+
+
+@pytest.mark.parametrize("number", [100, 101])
+async def test_headers_are_counted(number: int) -> None:
+    async with shop() as (server, _):
+        reader, writer = await server.connect()
+        head = b"".join(b"x-%d: 1\r\n" % one for one in range(number))
+        writer.write(b"GET /livez HTTP/1.1\r\n" + head + b"\r\n")
+        status, headers, body = await read(reader)
+        assert status == (200 if number <= 100 else 431)
+        if status == 431:
+            assert orjson.loads(body)["code"] == "headers_too_large"
+            assert headers["connection"] == "close"
 
 
 async def test_full_worker_does_not_wait_for_a_body() -> None:
