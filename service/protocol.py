@@ -17,7 +17,7 @@ from catalog.errors import Overloaded
 from service import logs, metrics
 from service.admission import is_work
 from service.arrival import Arrival
-from service.problems import MEDIA_TYPE, Problem, from_gradus
+from service.problems import MEDIA_TYPE, RETRY_SECONDS, Problem, from_gradus
 from service.request_id import accept, new_id
 from service.settings import LimitSettings
 
@@ -34,7 +34,12 @@ _HEADERS = Problem(
     f"At most {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes together are taken.",
 )
 _SLOW = Problem(408, "request_timeout", "The request did not come in whole in time.")
-_CROWDED = Problem(503, "too_many_connections", "This worker has all the connections it takes.")
+_CROWDED = Problem(
+    503,
+    "too_many_connections",
+    "This worker has all the connections it takes.",
+    headers={"Retry-After": str(RETRY_SECONDS)},
+)
 _OVERLOADED = from_gradus(Overloaded("this worker has all it can do", hint="Try again shortly."))
 # A client that sends just when the service begins to end is answered for this long.
 _LINGER_SECONDS = 0.5

@@ -59,6 +59,7 @@ class Wanted:
     examples: int
     seconds: int
     seed: int
+    workers: int = 1
     checks: Sequence[str] = CHECKS
     phases: Sequence[str] = PHASES
 
@@ -100,7 +101,7 @@ def run(server: Server, wanted: Wanted, directory: Path) -> dict[str, Any]:
         *("-H", f"Authorization: Bearer {KEY}"),
         *("--checks", ",".join(wanted.checks), "--phases", ",".join(wanted.phases)),
         *("--max-examples", str(wanted.examples), "--seed", str(wanted.seed)),
-        *("--max-time", str(wanted.seconds)),
+        *("--max-time", str(wanted.seconds), "--workers", str(wanted.workers)),
         *("--report", "json", "--report-json-path", str(out)),
         *("--continue-on-failure", "--generation-database", "none", "--no-color"),
         *("--suppress-health-check", "all", "--request-timeout", "30"),
@@ -143,9 +144,10 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=2000, help="of each operation, at most")
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--workers", type=int, default=4, help="of schemathesis")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
-    wanted = Wanted(asked.examples, int(asked.minutes * 60), asked.seed)
+    wanted = Wanted(asked.examples, int(asked.minutes * 60), asked.seed, asked.workers)
     with tempfile.TemporaryDirectory() as directory, throw_away(asked.index) as server:
         before, began = answered(server), time.monotonic()
         memory = [server.memory()]

@@ -205,8 +205,9 @@ async def test_connections_are_bounded() -> None:
         writer.write(LIVEZ)
         assert (await read(reader))[0] == 200
         crowded, _ = await server.connect()
-        status, _, body = await read(crowded)
+        status, headers, body = await read(crowded)
         assert (status, orjson.loads(body)["code"]) == (503, "too_many_connections")
+        assert headers["retry-after"] == "1"
 
 
 async def test_at_the_end_what_comes_at_once_is_answered() -> None:
