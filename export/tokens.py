@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from catalog.errors import BundleError
+from catalog.letters import LetterRuns
 
 
 class TokenReader:
@@ -30,6 +31,7 @@ class TokenReader:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._before, self._after = _frame(self._tokenizer)
+        self._letters = LetterRuns.of(self._tokenizer.get_vocab())
 
     @property
     def vocabulary_size(self) -> int:
@@ -39,8 +41,17 @@ class TokenReader:
     def ids(self, texts: Sequence[str], limit: int) -> list[list[int]]:
         """Token ids of each text, at most `limit` of them, special tokens included."""
         room = max(limit - len(self._before) - len(self._after), 0)
-        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [[*self._before, *encoding.ids[:room], *self._after] for encoding in encodings]
+        # The fast way does not say which tokens make up a word.
+        tokenizer, plain = self._tokenizer, self._letters is None
+        encode = tokenizer.encode_batch_fast if plain else tokenizer.encode_batch
+        encodings = encode(list(texts), add_special_tokens=False)
+        return [[*self._before, *self._inside(one)[:room], *self._after] for one in encodings]
+
+    def _inside(self, encoding: Encoding) -> list[int]:
+        ids: list[int] = encoding.ids
+        if self._letters is None:
+            return ids
+        return [*ids, *self._letters.ids(encoding.tokens, encoding.word_ids)]
 
 
 def _frame(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:

@@ -21,6 +21,7 @@ RANGES: tuple[tuple[str, float, float], ...] = (
     ("network.width", 1, _ANY),
     ("network.heads", 1, _ANY),
     ("network.vocabulary", 4, _ANY),
+    ("network.letter_runs", 0, _ANY),
     ("network.dim", 1, _ANY),
     ("network.dropout", 0, 0.9),
     ("text.max_query_tokens", 2, _ANY),

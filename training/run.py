@@ -126,7 +126,9 @@ class Run:
             self.tokenizer = pretrained_tokenizer(network.base_model)
             return pretrained_encoder(recipe)
         self.say("tokenizer: learn subwords from the catalogue's text")
-        self.tokenizer = learn_tokenizer(_vocabulary_texts(self.corpus), network.vocabulary)
+        self.tokenizer = learn_tokenizer(
+            _vocabulary_texts(self.corpus), network.vocabulary, network.letter_runs
+        )
         size = len(self.tokenizer)
         if network.layers and not recipe.bag.steps:
             return fresh_encoder(recipe, size, network.layers)

@@ -18,6 +18,7 @@ class NetworkSettings:
     width: int = 256
     heads: int = 4
     vocabulary: int = 20_000
+    letter_runs: int = 0
     dim: int = 256
     matryoshka: tuple[int, ...] = ()
     pooling: str = "weighted"

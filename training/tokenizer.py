@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from catalog.errors import TrainingError
+from catalog.letters import INNER, MARK, LetterRuns, commonest_runs
 
 SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]"}
-_INNER = "##"  # how WordPiece marks a piece inside a word
+_WORD = re.compile(r"\w+")
 
 
-def learn_tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizerFast:
+def learn_tokenizer(
+    texts: Sequence[str], vocabulary: int, letter_runs: int = 0
+) -> PreTrainedTokenizerFast:
     """WordPiece of at most `vocabulary` pieces over normalised texts; accents are stripped.
+
+    At most `letter_runs` runs of letters join them, for words of several pieces (catalog.letters).
 
     Every text starts with one `[CLS]`, so that an empty one still has a token. Equal texts, equal
     ids: the trainer numbers the letters inside words in the order of a randomly seeded table and
@@ -24,8 +31,13 @@ def learn_tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenize
     """
     special = list(SPECIAL.values())
     letters = _trained(texts, 0, special).get_vocab()
-    inner = sorted(piece for piece in letters if piece.startswith(_INNER))
-    tokenizer = _without_added(_trained(texts, vocabulary, [*special, *inner]), inner)
+    inner = sorted(piece for piece in letters if piece.startswith(INNER))
+    tokenizer = _trained(texts, vocabulary, [*special, *inner])
+    normalise = tokenizer.normalizer.normalize_str
+    words = (
+        {word for text in texts for word in _WORD.findall(normalise(text))} if letter_runs else ()
+    )
+    tokenizer = _changed(tokenizer, inner, commonest_runs(words, letter_runs))
     start = SPECIAL["cls_token"]
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{start} $A", special_tokens=[(start, tokenizer.token_to_id(start))]
@@ -45,11 +57,16 @@ def _trained(texts: Iterable[str], vocabulary: int, first: Sequence[str]) -> Tok
     return tokenizer
 
 
-def _without_added(tokenizer: Tokenizer, pieces: Sequence[str]) -> Tokenizer:
-    """The same tokenizer, with `pieces` as plain ones: added ones would match inside any text."""
+def _changed(tokenizer: Tokenizer, plain: Sequence[str], runs: Sequence[str]) -> Tokenizer:
+    """The same tokenizer with runs of letters, and with `plain` as ordinary pieces.
+
+    Added ones, as which a trainer takes what it is given, would match inside any text.
+    """
     body = json.loads(tokenizer.to_str())
-    plain = set(pieces)
-    body["added_tokens"] = [one for one in body["added_tokens"] if one["content"] not in plain]
+    ordinary = set(plain)
+    body["added_tokens"] = [one for one in body["added_tokens"] if one["content"] not in ordinary]
+    vocabulary = body["model"]["vocab"]
+    vocabulary |= {MARK + run: number for number, run in enumerate(runs, len(vocabulary))}
     return Tokenizer.from_str(json.dumps(body))
 
 
@@ -95,4 +112,15 @@ def token_ids(
         list(texts), truncation=True, max_length=longest, return_attention_mask=False
     )
     ids: list[list[int]] = encoded["input_ids"]
-    return ids
+    letters = _letters(tokenizer)
+    if letters is None:
+        return ids
+    return [
+        [*known, *letters.ids(encoding.tokens, encoding.word_ids)][:longest]
+        for known, encoding in zip(ids, encoded.encodings, strict=True)
+    ]
+
+
+@lru_cache(maxsize=4)
+def _letters(tokenizer: PreTrainedTokenizerFast) -> LetterRuns | None:
+    return LetterRuns.of(tokenizer.get_vocab())
