@@ -114,7 +114,8 @@ def run(server: Server, wanted: Wanted, directory: Path) -> dict[str, Any]:
 def answered(server: Server) -> Counter[tuple[str, str, int]]:
     """Requests by method, route and status, as the server has counted them."""
     sample = r'^gradus_http_requests_total\{method="(\w+)",route="(.*?)",status="(\d+)"\} (\S+)'
-    text = server.get("/metrics").decode()
+    with server.client() as client:
+        text = client.metrics()
     return Counter(
         {
             (method, route, int(status)): int(float(value))

@@ -26,12 +26,19 @@ from catalog.readers import read_queries
 FAULTS = ("fail", "hang 5", "nan")
 
 
-def lexical(server: Server, query: str) -> list[tuple[str, float, str]]:
-    """Hits of the lexical arm alone."""
-    return hits(orjson.loads(server.get(f"/v1/search?q={quote(query)}&mode=lexical")))
+Hits = list[tuple[str, float, str]]
 
 
-def hits(answer: dict) -> list[tuple[str, float, str]]:
+def lexical(server: Server, queries: list[str]) -> dict[str, Hits]:
+    """By query, the hits of the lexical arm alone."""
+    with server.client() as client:
+        found = {query: client.search(query, mode="lexical").hits for query in queries}
+    return {
+        query: [(hit.id, hit.relevance, hit.tier) for hit in hits] for query, hits in found.items()
+    }
+
+
+def hits(answer: dict) -> Hits:
     return [(hit["id"], hit["relevance"], hit["tier"]) for hit in answer["hits"]]
 
 
@@ -55,7 +62,7 @@ def main() -> None:
         here = str(Path(__file__).parent / "faulty.py")
         with serving(asked.index, command=(here,), PYTHONPATH=".", **environment) as server:
             open_loop(server.port, requests, asked.rate, 2.0)
-            expected = {text: lexical(server, text) for text in texts}
+            expected = lexical(server, texts)
             for fault in FAULTS:
                 results[fault] = one_fault(server, switch, fault, requests, expected, asked)
     report(asked.out, {"way": asked.way, "rate": asked.rate, "faults": results})

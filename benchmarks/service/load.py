@@ -25,12 +25,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 from urllib.parse import quote
-from urllib.request import Request, urlopen
 
 import numpy as np
 import uvloop
 
 from catalog.readers import read_queries
+from service.client import NEVER, Client, ClientError, Options
 
 REPOSITORY = Path(__file__).parents[2]
 SERVER_CORES, CLIENT_CORES = {0}, {1}
@@ -272,20 +272,13 @@ class Server:
     process: subprocess.Popen[str]
     port: int
 
-    def get(self, target: str, **headers: str) -> bytes:
-        """One request on a connection of its own."""
-        return self.send("GET", target, **headers)
+    def client(self, key: str = "") -> Client:
+        """A client that takes a connection for each call, so whichever worker, and never retries.
 
-    def send(self, method: str, target: str, **headers: str) -> bytes:
-        """One request; raises HTTPError for a status of 400 and more."""
-        wanted = {name.replace("_", "-"): value for name, value in headers.items()}
-        request = Request(
-            f"http://127.0.0.1:{self.port}{target}",
-            headers={"Connection": "close", **wanted},
-            method=method,
-        )
-        with urlopen(request, timeout=60) as response:
-            return response.read()
+        For what is checked, not for load: it asks a few hundred times a second at most.
+        """
+        url = f"http://127.0.0.1:{self.port}"
+        return Client(Options(url, api_key=key, timeout=60.0, kept=0, retries=NEVER))
 
     @property
     def pids(self) -> list[int]:
@@ -356,13 +349,14 @@ def serving(
 def wait_ready(server: Server, seconds: float = 120.0) -> None:
     """Until `/readyz` says 200."""
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            server.get("/readyz")
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
+    with server.client() as client:
+        while time.monotonic() < until:
+            try:
+                client.ready()
+            except ClientError:
+                time.sleep(0.05)
+            else:
+                return
     raise SystemExit("the server was never ready")
 
 

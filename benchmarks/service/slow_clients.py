@@ -25,8 +25,6 @@ from conformance import throw_away
 from load import CLIENT_CORES, Server, open_loop, pin, report, search_requests
 from raw_http import receive
 
-from service.client import Client
-
 LIMITS = {"GRADUS_LIMITS__REQUEST_SECONDS": "3"}
 CONNECTIONS = 100
 
@@ -107,7 +105,7 @@ def crowd(server: Server) -> dict[str, Any]:
 
 def alive(server: Server) -> int:
     """How many hits a search finds."""
-    with Client(f"http://127.0.0.1:{server.port}") as client:
+    with server.client() as client:
         return len(client.search("red", min_tier="irrelevant").hits)
 
 

@@ -17,17 +17,20 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from itertools import cycle
 from pathlib import Path
-from urllib.error import HTTPError
 
 import numpy as np
 import orjson
-from load import CLIENT_CORES, Server, open_loop, pin, report, search_requests, serving
+from load import CLIENT_CORES, open_loop, pin, report, search_requests, serving
 
 from catalog.artefact import read_manifest, write_manifest
 from index.versions import publish, resolve
+from service.client import Client, ProblemError
+from service.client.operation_results import Published
 
 KEY = "benchmark"
 PRICES = {"one": 1.0, "two": 2.0}
@@ -83,27 +86,27 @@ def versions(source: Path, root: Path) -> None:
     publish(root, "one")
 
 
-def call(server: Server, target: str) -> int:
+def status(call: Callable[[], Published]) -> int:
+    """Status of an admin call."""
     try:
-        server.send("POST", target, Authorization=f"Bearer {KEY}")
-    except HTTPError as error:
-        return error.code
+        call()
+    except ProblemError as error:
+        return error.problem.status
     return 200
 
 
-def swap(server: Server, root: Path, swaps: int, done: Counter[str]) -> None:
+def swap(client: Client, root: Path, swaps: int, done: Counter[str]) -> None:
     """All the swaps, one after the other."""
     ways = ("two", "corrupt", "one", "foreign", "rollback", "watch two", "watch corrupt", "one")
     for _, way in zip(range(swaps), cycle(ways), strict=False):
         if way == "rollback":
-            status = call(server, "/v1/indexes:rollback")
+            done[f"{way}: {status(client.rollback)}"] += 1
         elif way.startswith("watch"):
             publish(root, way.split()[1])
             time.sleep(0.5)
-            status = 0
+            done[way] += 1
         else:
-            status = call(server, f"/v1/indexes/{way}:publish")
-        done[f"{way}: {status}" if status else way] += 1
+            done[f"{way}: {status(partial(client.publish, way))}"] += 1
     done["over"] = 1
 
 
@@ -143,11 +146,12 @@ def main() -> None:
         }
         with serving(root, "--workers", str(asked.workers), **environment) as server:
             open_loop(server.port, requests, asked.rate, 3.0, check)
-            call(server, "/v1/indexes/two:publish")  # what two versions in turn need at most
-            call(server, "/v1/indexes/one:publish")
+            client = server.client(KEY)
+            client.publish("two")  # what two versions in turn need at most
+            client.publish("one")
             before, open_before = server.memory(), server.descriptors()
             done: Counter[str] = Counter()
-            swapper = threading.Thread(target=swap, args=(server, root, asked.swaps, done))
+            swapper = threading.Thread(target=swap, args=(client, root, asked.swaps, done))
             swapper.start()
             parts = [open_loop(server.port, requests, asked.rate, 0.1, check)]
             while not done["over"]:
