@@ -29,7 +29,7 @@ def moment(text: str) -> Moment:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        return Moment(_seconds(datetime.fromisoformat(text)), whole_day=False)
+        return Moment(_seconds(_with_time(text)), whole_day=False)
     return Moment(_seconds(datetime(day.year, day.month, day.day)), whole_day=True)
 
 
@@ -38,6 +38,15 @@ def iso(seconds: float) -> str:
     if seconds % DAY == 0.0:
         return datetime.fromtimestamp(seconds, UTC).date().isoformat()
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _with_time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        if "offset" not in str(error):  # Python speaks of its own types there
+            raise
+        raise ValueError("a zone lies less than 24 hours from UTC") from error
 
 
 def _seconds(when: datetime) -> float:

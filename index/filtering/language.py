@@ -94,6 +94,22 @@ _HINTS = {
     ",": "Numbers have a decimal point.",
 }
 
+# Words of SQL and of programs, and what they are called here.
+_FOREIGN = tuple(
+    (re.compile(pattern, re.IGNORECASE), hint)
+    for pattern, hint in (
+        (
+            r"(=|!=|<>|\bis\b|\bis\s+not\b)\s*(null|none|nil)\b",
+            "Write FIELD NOT EXISTS or FIELD EXISTS.",
+        ),
+        (r"\bis\s+(not\s+)?", "Write = or !=, or FIELD EXISTS."),
+        (r"\b(like|ilike|contains|matches)\b", "Words inside a text are what q looks for."),
+        (r"\bbetween\b", "Write FIELD >= A AND FIELD <= B."),
+        (r"===?", "Write a single =."),
+        (r"<>", "Write !=."),
+    )
+)
+
 
 @lru_cache(maxsize=_REMEMBERED)
 def parse(text: str) -> Expression | None:
@@ -220,7 +236,9 @@ def _refused(error: UnexpectedInput, text: str) -> QueryError:
     rest = text[at : at + 20]
     expected = ", ".join(shown for name, shown in _SHOWN.items() if name in names and shown)
     bare_word = bool(names & {"TEXT"}) and re.match(r"[^\W\d]", rest) is not None
-    hint = 'Texts stand in quotes: "…".' if bare_word else _HINTS.get(rest[:1], "")
+    hint = _foreign(text, at) or (
+        'Texts stand in quotes: "…".' if bare_word else _HINTS.get(rest[:1], "")
+    )
     return wrong(
         "this cannot be read",
         at,
@@ -228,3 +246,12 @@ def _refused(error: UnexpectedInput, text: str) -> QueryError:
         found=repr(rest) if rest else "the end",
         hint=hint,
     )
+
+
+def _foreign(text: str, at: int) -> str:
+    """What to write instead of the words of other languages at or just before a place."""
+    for pattern, hint in _FOREIGN:
+        for found in pattern.finditer(text):
+            if found.start() <= at <= found.end():
+                return hint
+    return ""

@@ -24,7 +24,8 @@ class Suggestion:
     """One offer: the entry as `index.suggest.entries` records it, and how it fits what was typed.
 
     `beginning`: its text goes on from there; `word`: it holds all words typed, the last one perhaps
-    begun; `slip`: the same with one letter mended in each word that nothing begins with.
+    begun; `slip`: the same with one letter mended in each word that nothing begins with, or in any
+    one word where no entry holds them all.
     """
 
     entry: dict[str, Any]
@@ -63,13 +64,30 @@ class Suggester:
         ends = [False] * (len(words) - 1) + [open_end]
         spans = [self._spans(word, open_end=end) for word, end in zip(words, ends, strict=True)]
         if all(spans):
-            yield "word", self._holding(spans, count)
+            held = self._holding(spans, count)
+            yield "word", held
+            if not held:
+                yield "slip", self._holding_but_one(words, spans, ends, count)
         elif sum(not span for span in spans) <= _MOST_MENDED:
             for at, word in enumerate(words):
                 spans[at] = spans[at] or list(self._mended(word, open_end=ends[at]))
                 if not spans[at]:
                     return
             yield "slip", self._holding(spans, count)
+
+    def _holding_but_one(
+        self, words: list[str], spans: list[list[tuple[int, int]]], ends: list[bool], count: int
+    ) -> list[int]:
+        """The best entries that hold all words but one, and that one with a letter mended.
+
+        Words that titles have misspelt are known, too.
+        """
+        found: set[int] = set()
+        for at, word in enumerate(words):
+            mended = list(self._mended(word, open_end=ends[at]))
+            if mended:
+                found.update(self._holding([*spans[:at], mended, *spans[at + 1 :]], count))
+        return sorted(found)[:count]
 
     def _spans(self, word: str, *, open_end: bool) -> list[tuple[int, int]]:
         """The words meant by one typed, as ranges: itself, or all that begin with it."""

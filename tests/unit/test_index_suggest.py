@@ -69,6 +69,17 @@ def test_a_slip_is_forgiven(suggester, typed):
     assert {one.match for one in found} == {"slip"}
 
 
+def test_a_slip_that_a_title_has_made_too_is_forgiven(tmp_path):
+    titles = ["Coffee maker 12 cups", "Coffe mug", "Maker pen"]
+    products = [Product(str(place), title) for place, title in enumerate(titles)]
+    save(entries_of(products, [], known), tmp_path / "suggest")
+    suggester = Suggester(SuggestTable.load(tmp_path / "suggest"))
+    found = suggester.suggest("coffe mak", 5)
+    assert [(one.entry["text"], one.match) for one in found] == [("Coffee maker 12 cups", "slip")]
+    assert texts(suggester.suggest("coffe m", 5)) == ["Coffe mug"]
+    assert suggester.suggest("cup pen", 5) == []
+
+
 def test_products_of_one_title_are_one_and_kinds_are_marked(suggester):
     assert texts(suggester.suggest("almond butter", 9)) == ["almond butter"]
     (milk,) = [one for one in suggester.suggest("mil", 9) if one.entry["kind"] == "category"]
