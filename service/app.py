@@ -99,14 +99,20 @@ def create_app(
     app.state.caching = Policy.of(settings)
     for kind in (HTTPException, GradusError, problems.RequestError):
         app.add_exception_handler(kind, problems.handle)
+    _add_layers(app, settings)
+    for part in (search, batch, suggest, embed, indexes, probes, page):
+        app.include_router(part.router)
+    openapi.install(app, settings)
+    return app
+
+
+def _add_layers(app: FastAPI, settings: Settings) -> None:
+    """What every request passes, the innermost first."""
+    origins = settings.http.origins
     if settings.http.compress_bytes:
         app.add_middleware(Compression, least=settings.http.compress_bytes)
-    if origins := settings.http.origins:
+    if origins:
         app.add_middleware(cors.Preflights, origins=origins)
     app.add_middleware(Observer, settings=settings, admission=admission_of(app))
     if origins:
         app.add_middleware(cors.Readable, origins=origins)
-    for part in (search, batch, suggest, embed, indexes, probes, page):
-        app.include_router(part.router)
-    openapi.install(app)
-    return app

@@ -78,7 +78,8 @@ class Access:
         bucket = self._bucket(presented(request))
         if bucket != _UNLIMITED and (wait := self.buckets.take(bucket)):
             metrics.SHED.labels("rate_limited").inc()
-            detail = f"{'This key has' if bucket else 'Clients without a key have'} had its share."
+            whose = "This key has had its" if bucket else "Clients without a key have had their"
+            detail = f"{whose} share of searches for now."
             headers = {"Retry-After": str(ceil(wait))}
             raise RequestError(Problem(429, "rate_limited", detail, headers=headers))
         return bucket

@@ -1,4 +1,4 @@
-"""What OpenAPI says beyond the routes themselves: the problem shape and an example of each."""
+"""What OpenAPI says beyond the routes themselves: errors, keys, headers, examples."""
 
 from __future__ import annotations
 
@@ -7,41 +7,38 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from service.problems import MEDIA_TYPE, Fault, Problem
+from service.openapi_examples import ANYWHERE, described, examples
 from service.schemas import ProblemAnswer
+from service.settings import Settings
 
-_REFERENCE = "#/components/schemas/ProblemAnswer"
-_EXAMPLES = (
-    Problem(401, "unauthorized", "This route needs an admin key."),
-    Problem(403, "admin_closed", "Admin routes are closed."),
-    Problem(404, "no_such_version", "there is no version '2026-11-19T02-00-00Z-a0d1'"),
-    Problem(409, "index_refused", "the file is not what was written (truncated or changed)"),
-    Problem(405, "method_not_allowed", "DELETE is not allowed here; allowed: GET."),
-    Problem(413, "body_too_large", "The body may hold at most 65536 bytes."),
-    Problem(415, "unsupported_media_type", "The body must be application/json in UTF-8."),
-    Problem(
-        422,
-        "invalid_parameter",
-        "limit: Input should be greater than or equal to 1",
-        [Fault("#/limit", "Input should be greater than or equal to 1")],
-    ),
-    Problem(429, "overloaded", "this worker has all it can do"),
-    Problem(500, "internal_error", "Something went wrong here; the log holds it."),
-    Problem(503, "not_ready", "no index is open yet"),
-    Problem(504, "deadline_exceeded", "the 50 ms that this request may take passed in the queue"),
-)
-_BY_STATUS = {example.status: example for example in _EXAMPLES}
+Document = dict[str, Any]
+
+_KEYS = {
+    "searchBearer": ("Bearer", "A search key or an admin key."),
+    "searchHeader": ("X-API-Key", "A search key or an admin key."),
+    "adminBearer": ("Bearer", "An admin key."),
+    "adminHeader": ("X-API-Key", "An admin key."),
+}
+_HEADERS = {
+    "X-Request-ID": "Names the request in logs: the client's own, or a fresh ULID.",
+    "Server-Timing": "Milliseconds of each stage.",
+    "ETag": "Stands for the index, its live updates and the request.",
+    "Cache-Control": "Whether, how long and by whom the answer may be kept.",
+}
+_NOT_MODIFIED = "What `If-None-Match` names still holds; there is no body."
+_KEPT = ("/v1/search", "/v1/suggest")  # whose GET has a tag
+_TIMED = ("/v1/search", "/v1/search:batch", "/v1/suggest", "/v1/embed")
 
 
-def problems(*statuses: int, path: str) -> dict[int | str, dict[str, Any]]:
+def problems(*statuses: int, path: str) -> dict[int | str, Document]:
     """The error answers of a route, for FastAPI's `responses`."""
-    return {status: _described(_BY_STATUS[status], path) for status in statuses}
+    return {status: described(status, path) for status in statuses}
 
 
-def install(app: FastAPI) -> None:
-    """Make the app's OpenAPI document hold the problem shape, and no other error shape."""
+def install(app: FastAPI, settings: Settings) -> None:
+    """Make the app's OpenAPI document say all of this, and no other error shape."""
 
-    def document() -> dict[str, Any]:
+    def document() -> Document:
         if app.openapi_schema is None:
             schema = get_openapi(
                 title=app.title,
@@ -49,25 +46,104 @@ def install(app: FastAPI) -> None:
                 description=app.description,
                 routes=app.routes,
             )
-            components = schema.setdefault("components", {}).setdefault("schemas", {})
-            template = "#/components/schemas/{model}"
-            shape = ProblemAnswer.model_json_schema(ref_template=template)
-            components.update(shape.pop("$defs", {}))
-            components[ProblemAnswer.__name__] = shape
+            _add_components(schema)
+            for path, methods in schema["paths"].items():
+                for method, operation in methods.items():
+                    _complete(operation, path, method)
+            _bound(schema, settings)
+            _hoist(schema, schema["components"]["schemas"])
             app.openapi_schema = schema
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
 
 
-def _described(problem: Problem, path: str) -> dict[str, Any]:
-    body = problem.body(path=path, request_id="01JCZ4N6W3M8Q0V5T7X9Y1A2BC")
-    described: dict[str, Any] = {
-        "description": body["title"],
-        "content": {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE}, "example": body}},
+def _add_components(schema: Document) -> None:
+    components = schema.setdefault("components", {})
+    shape = ProblemAnswer.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas = components.setdefault("schemas", {})
+    schemas.update(shape.pop("$defs", {}))
+    schemas[ProblemAnswer.__name__] = shape
+    components["responses"] = {code: described(status, "") for status, code in ANYWHERE.items()}
+    components["headers"] = {
+        name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()
     }
-    if problem.status in (429, 503):
-        described["headers"] = {
-            "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}
+    components["securitySchemes"] = {
+        name: {"type": "http", "scheme": "bearer", "description": text}
+        if header == "Bearer"
+        else {"type": "apiKey", "in": "header", "name": header, "description": text}
+        for name, (header, text) in _KEYS.items()
+    }
+
+
+def _complete(operation: Document, path: str, method: str) -> None:
+    """What holds of every operation of a kind is said once, here."""
+    responses = operation["responses"]
+    if "403" in responses:
+        operation["security"] = [{"adminBearer": []}, {"adminHeader": []}]
+    elif path.startswith("/v1/"):
+        # Open to all where no search key is set, which is the first choice.
+        operation["security"] = [{}, {"searchBearer": []}, {"searchHeader": []}]
+        responses["401"] = described(401, path)
+    if method == "get" and path in _KEPT:
+        responses["304"] = {
+            "description": _NOT_MODIFIED,
+            "headers": _refer("ETag", "Cache-Control"),
         }
-    return described
+        operation.setdefault("parameters", []).append(
+            {
+                "name": "If-None-Match",
+                "in": "header",
+                "required": False,
+                "description": "Tags of answers that the client has.",
+                "schema": {"type": "string"},
+            }
+        )
+    for status, code in ANYWHERE.items():
+        responses.setdefault(str(status), {"$ref": f"#/components/responses/{code}"})
+    good = next(status for status in responses if status.startswith("2"))
+    _complete_answer(responses[good], operation["operationId"], path, method)
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _complete_answer(answer: Document, operation: str, path: str, method: str) -> None:
+    names = ["X-Request-ID"]
+    names += ["Server-Timing"] if path in _TIMED else []
+    names += ["Cache-Control"] if path.startswith("/v1/") else []
+    names += ["ETag"] if method == "get" and path in _KEPT else []
+    answer["headers"] = _refer(*names)
+    example = examples()["answers"].get(operation)
+    content = answer.get("content", {}).get("application/json")
+    if example is not None and content is not None:
+        content["example"] = example
+
+
+def _refer(*names: str) -> Document:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _bound(schema: Document, settings: Settings) -> None:
+    """The bounds that the settings give."""
+    for path, name, most in (
+        ("/v1/search:batch", "searches", settings.limits.batch),
+        ("/v1/embed", "texts", settings.limits.embed),
+    ):
+        body = schema["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        body["schema"]["properties"][name]["maxItems"] = most
+
+
+def _hoist(part: Any, schemas: Document) -> None:
+    """Schemas that pydantic wrote beside their one use go where references are looked up."""
+    if isinstance(part, list):
+        for inner in part:
+            _hoist(inner, schemas)
+    if not isinstance(part, dict):
+        return
+    for name, shape in part.pop("$defs", {}).items():
+        schemas.setdefault(name, shape)
+    reference = part.get("$ref")
+    if isinstance(reference, str) and reference.startswith("#/$defs/"):
+        part["$ref"] = reference.replace("#/$defs/", "#/components/schemas/")
+    for name, inner in list(part.items()):
+        if name not in ("example", "examples", "value"):  # a shop's own data may hold anything
+            _hoist(inner, schemas)

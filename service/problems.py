@@ -92,7 +92,7 @@ class Problem:
             "title": TITLES.get(self.code) or HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
-            "instance": quote(path[:200]),
+            "instance": quote(path[:200], safe="/:"),
             "code": self.code,
             "request_id": request_id,
             "errors": [fault._asdict() for fault in self.faults],

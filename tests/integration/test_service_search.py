@@ -115,7 +115,7 @@ async def test_log_line_holds_the_query_only_when_asked(
 async def test_openapi_documents_answer_parameters_and_problems(app: FastAPI) -> None:
     document = app.openapi()
     get, post = (document["paths"]["/v1/search"][method] for method in ("get", "post"))
-    names = [parameter["name"] for parameter in get["parameters"]]
+    names = [one["name"] for one in get["parameters"] if one["in"] == "query"]
     assert names == list(SearchParameters.model_fields)
     body = post["requestBody"]["content"]["application/json"]["schema"]
     assert list(body["properties"]) == names
@@ -125,5 +125,6 @@ async def test_openapi_documents_answer_parameters_and_problems(app: FastAPI) ->
         assert answer == {"$ref": "#/components/schemas/SearchAnswer"}
         for status in statuses.split():
             problem = operation["responses"][status]["content"]["application/problem+json"]
-            assert problem["example"]["status"] == int(status)
+            for example in problem["examples"].values():
+                assert example["value"]["status"] == int(status)
     assert "HTTPValidationError" not in document["components"]["schemas"]
