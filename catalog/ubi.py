@@ -22,12 +22,14 @@ from catalog.ubi_fields import (
     DWELL_TIME,
     HIT_IDS,
     OBJECT_ID,
+    OFFSET,
     ORDINAL,
     ORDINAL_INDEX,
     at,
     dwell_time,
     hits,
     position,
+    skipped,
     timestamp,
     unwrapped,
 )
@@ -52,7 +54,8 @@ _ACTIONS: Mapping[str, Action] = {
 }
 _QUERY_COLUMNS = Columns(
     (("query_id",), ("user_query",)),
-    frozenset({"query_id", "user_query", "client_id", "timestamp", *HIT_IDS}),
+    frozenset({"query_id", "user_query", "client_id", "timestamp", *HIT_IDS})
+    | {"query_attributes", OFFSET},
     "A file of searches has the fields of ubi_queries.",
 )
 _EVENT_COLUMNS = Columns(
@@ -65,13 +68,17 @@ _EVENT_COLUMNS = Columns(
 
 @dataclass(frozen=True, slots=True)
 class LoggedQuery:
-    """One search. `hits` are the ids of the products returned, best first; empty if not logged."""
+    """One search. `hits` are the ids of the products returned, best first; empty if not logged.
+
+    `offset` is how many products the pages before showed: the first hit stands at `offset` + 1.
+    """
 
     query_id: str
     query: str
     hits: tuple[str, ...] = ()
     client_id: str = ""
     timestamp: datetime | None = None
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +103,8 @@ def read_logged_queries(
     JSONL may hold documents as they are, exported ones (within `_source`) or those of a bulk file;
     tables name nested fields with dots. Records with an `action_name` are events and left out, so a
     file may hold both. Kinds of issues: `broken line`, `empty id` (no `query_id`), `empty query`,
-    and, with the search coming out without it, `bad hits` and `bad timestamp`. With `strict` the
-    first issue raises.
+    and, with the search coming out without it, `bad hits`, `bad offset` and `bad timestamp`. With
+    `strict` the first issue raises.
 
     Raises:
         CatalogError: the file cannot be read at all, lacks a needed column or gives no search; when
@@ -150,7 +157,8 @@ def _queries(report: Reporter) -> Iterator[LoggedQuery]:
             continue
         shown, when = hits(record, line, report), timestamp(record, line, report)
         report.issues.kept += 1
-        yield LoggedQuery(query_id, query, shown, client_id, when)
+        offset = skipped(record, line, report)
+        yield LoggedQuery(query_id, query, shown, client_id, when, offset)
     report.refuse_if_nothing("search", before, _QUERY_COLUMNS.hint)
 
 

@@ -14,6 +14,7 @@ from catalog.values import FieldError, number, text, whole
 
 # The schema's name, then those of older documents of the OpenSearch plugin.
 HIT_IDS = ("query_response_hit_ids", "query_response_object_ids", "query_response_objects_ids")
+OFFSET = "query_attributes.offset"
 OBJECT_ID = "event_attributes.object.object_id"
 ORDINAL = "event_attributes.position.ordinal"
 ORDINAL_INDEX = f"{ORDINAL}.index"  # so in UBI 1.0.0
@@ -70,6 +71,15 @@ def position(record: Record, line: int, report: Reporter) -> int | None:
         report.flaw("bad position", line, f"{ORDINAL}: {error}")
         return None
     return place
+
+
+def skipped(record: Record, line: int, report: Reporter) -> int:
+    """How many products the pages before showed; reports `bad offset`."""
+    try:
+        return whole(at(record, OFFSET)) or 0
+    except FieldError as error:
+        report.flaw("bad offset", line, f"{OFFSET}: {error}")
+        return 0
 
 
 def dwell_time(record: Record, line: int, report: Reporter) -> float | None:

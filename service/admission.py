@@ -19,6 +19,8 @@ PATIENCE = 0.1  # seconds
 # Shorter than this, an empty worker is between two looks at its sockets, not idle.
 _IDLE = 0.002
 _FEWEST = 4  # searches that may always wait
+# Operators' routes, and those that queue for a thread of their own.
+_OWN_BOUNDS = ("/v1/indexes", "/v1/products", "/v1/events")
 _SAMPLE = 32  # answers after which the time an answer takes is estimated anew
 
 
@@ -112,4 +114,4 @@ class Admission:
 
 def is_work(path: str) -> bool:
     """Whether a path is subject to admission: the shop's routes, not the operator's."""
-    return path.startswith("/v1/") and not path.startswith("/v1/indexes")
+    return path.startswith("/v1/") and not path.startswith(_OWN_BOUNDS)

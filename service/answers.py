@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -13,12 +13,25 @@ from service.request_id import new_id
 _EXPLAINED = tuple(field.name for field in fields(Explanation))
 
 
-def answer(request: SearchRequest, result: SearchResult, request_id: str) -> bytes:
+class Noted(Protocol):
+    """What keeps a log of searches for those who ask what followed."""
+
+    def searched(self, query_id: str, request: SearchRequest, result: SearchResult) -> None:
+        """Note a search by the id that events will name."""
+        ...
+
+
+def answer(
+    request: SearchRequest, result: SearchResult, request_id: str, events: Noted | None = None
+) -> bytes:
     """The body of a search's answer, as `service.schemas.SearchAnswer` declares it."""
+    query_id = new_id()  # a client may send one request id twice; this one is ours
+    if events is not None:
+        events.searched(query_id, request, result)
     return orjson.dumps(
         {
             "request_id": request_id,
-            "query_id": new_id(),  # a client may send one request id twice; this one is ours
+            "query_id": query_id,
             "query": {
                 "raw": request.q,
                 "normalized": result.query.normalized,

@@ -17,12 +17,14 @@ from service import (
     batch,
     cors,
     embed,
+    events,
     indexes,
     metrics,
     openapi,
     page,
     probes,
     problems,
+    products,
     search,
     suggest,
 )
@@ -65,6 +67,7 @@ def create_app(
         serve_first(app)
         metrics.BUILD_INFO.labels(probes.gradus_version(), platform.python_version()).set(1)
         app.state.shadow = open_shadow(settings)
+        app.state.events = events.open_recorder(settings)
         watching = (
             [create_task(live.watch())] if live.root and settings.reload.watch_seconds else []
         )
@@ -82,8 +85,7 @@ def create_app(
                 task.cancel()
             updates_of(app).close()
             await live.stop()
-            if app.state.shadow is not None:
-                app.state.shadow.close()
+            _close_beside(app)
 
     app = FastAPI(
         title="Gradus",
@@ -100,10 +102,17 @@ def create_app(
     for kind in (HTTPException, GradusError, problems.RequestError):
         app.add_exception_handler(kind, problems.handle)
     _add_layers(app, settings)
-    for part in (search, batch, suggest, embed, indexes, probes, page):
+    for part in (search, batch, suggest, embed, products, events, indexes, probes, page):
         app.include_router(part.router)
     openapi.install(app, settings)
     return app
+
+
+def _close_beside(app: FastAPI) -> None:
+    """What runs beside the searches ends after them."""
+    for part in (app.state.shadow, app.state.events):
+        if part is not None:
+            part.close()
 
 
 def _add_layers(app: FastAPI, settings: Settings) -> None:

@@ -125,7 +125,11 @@ def _result(
 ) -> orjson.Fragment | dict[str, Any]:
     if isinstance(outcome, SearchResult):
         search_request = cast("Asked", asked).request
-        return orjson.Fragment(answers.answer(search_request, outcome, request.state.request_id))
+        return orjson.Fragment(
+            answers.answer(
+                search_request, outcome, request.state.request_id, request.app.state.events
+            )
+        )
     problem = _placed(_problem(outcome), number)
     return problem.body(path=PATH, request_id=request.state.request_id)
 

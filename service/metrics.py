@@ -174,6 +174,21 @@ UPDATES_CARRIED = Counter(
     ("outcome",),
     registry=REGISTRY,
 )
+EVENTS = Counter(
+    "gradus_events", "Events of shoppers that were taken on.", ("action",), registry=REGISTRY
+)
+EVENTS_WRITTEN = Counter(
+    "gradus_event_records_written",
+    "Searches and events written to the event log.",
+    ("kind",),
+    registry=REGISTRY,
+)
+EVENTS_REFUSED = Counter(
+    "gradus_event_records_refused",
+    "Searches and events that the event log had no room for.",
+    ("kind",),
+    registry=REGISTRY,
+)
 BUILD_INFO = Gauge(
     "gradus_build_info",
     "1 for the version of Gradus that is running.",
@@ -209,6 +224,9 @@ _DECLARED: tuple[MetricWrapperBase, ...] = (
     INDEX_SEQUENCE,
     UPDATES,
     UPDATES_CARRIED,
+    EVENTS,
+    EVENTS_WRITTEN,
+    EVENTS_REFUSED,
     BUILD_INFO,
 )
 

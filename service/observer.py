@@ -20,7 +20,7 @@ from service.request_id import accept
 from service.settings import Settings
 
 UNMATCHED = "unmatched"
-BULK_PATHS = ("/v1/search:batch", "/v1/embed")
+BULK_PATHS = ("/v1/search:batch", "/v1/embed", "/v1/events")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -31,6 +31,7 @@ class Observer:
         self._app = app
         self._max_body = settings.limits.body_bytes
         self._max_bodies = dict.fromkeys(BULK_PATHS, settings.limits.bulk_bytes)
+        self._max_bodies["/v1/products"] = settings.updates.bulk_bytes
         self._log = settings.log.access
         self._admission = admission
         self._tracer = tracing.tracer() if settings.tracing else None

@@ -40,6 +40,8 @@ class IndexInfo(Declared):
     """What is searched."""
 
     version: str
+    sequence: int = Field(description="Number of the last live update; 0 before any.")
+    snapshot: str | None = Field(description="When the products it was built from were so.")
     products: int
     calibration: str
     calibration_source: str

@@ -71,6 +71,8 @@ async def info(request: Request) -> dict[str, Any]:
         },
         "index": {
             "version": engine.bundle.version,
+            "sequence": generation.sequence,
+            "snapshot": engine.bundle.manifest.config.get("snapshot"),
             "products": engine.bundle.products,
             "calibration": engine.calibration.name,
             "calibration_source": engine.calibration.source,

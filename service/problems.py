@@ -49,6 +49,8 @@ TITLES = {
     "cors_refused": "Not for pages from there",
     "not_found": "No such route",
     "no_such_version": "No such version of the index",
+    "events_off": "Events are not kept here",
+    "no_such_product": "No such product",
     "method_not_allowed": "Method not allowed here",
     "request_timeout": "Request not complete in time",
     "index_refused": "This version must not serve",
@@ -178,7 +180,8 @@ def method_not_allowed(request: Request, error: HTTPException) -> Problem:
 
     The router names those of the first route that fits; the OpenAPI document knows them all.
     """
-    documented = request.app.openapi()["paths"].get(request.scope["path"], {})
+    path = getattr(request.scope.get("route"), "path_format", request.scope["path"])
+    documented = request.app.openapi()["paths"].get(path, {})
     methods = {method.upper() for method in documented}
     allowed = ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
     allowed = allowed or (error.headers or {}).get("Allow", "")

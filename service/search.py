@@ -73,6 +73,9 @@ async def _search(
     # seldom waits, and handing it to a thread costs a tenth of the throughput. Several workers,
     # one a core, are the way to more.
     search_request, app = asked.request(), request.app
+    events = app.state.events
+    # Where searches are noted, each has an id of its own, and what it showed was shown.
+    may_keep = may_keep and events is None
     known = caching.validator(request, search_request) if may_keep else None
     if known is not None and (unchanged := known.not_modified(request)):
         return unchanged
@@ -94,7 +97,7 @@ async def _search(
     if known is not None:
         keeping = known.headers(request, degraded=bool(result.degraded))
     return Json(
-        answers.answer(search_request, result, request.state.request_id),
+        answers.answer(search_request, result, request.state.request_id, events),
         headers={"Server-Timing": answers.server_timing(result.timing_ms), **keeping},
     )
 

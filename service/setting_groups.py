@@ -137,6 +137,26 @@ class UpdateSettings(BaseModel):
     )
 
 
+class EventSettings(BaseModel):
+    """Searches and what followed them, as files for `gradus audit`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: Path | None = Field(
+        default=None, description="Directory of the event log; nothing is kept without it."
+    )
+    file_bytes: int = Field(
+        default=67_108_864, ge=1024, description="A file is followed by another at this size."
+    )
+    queue: int = Field(
+        default=10_000, ge=1, description="Searches and events that may wait to be written."
+    )
+    batch: int = Field(default=1000, ge=1, description="Most events of one request.")
+    sync_seconds: float = Field(
+        default=1.0, ge=0, description="How often the log is synced to the disk, in seconds."
+    )
+
+
 class ShadowSettings(BaseModel):
     """A second index that answers a share of the searches for comparison only."""
 

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from catalog.errors import GradusError
 from service.setting_groups import (
     EncoderSettings,
+    EventSettings,
     HttpSettings,
     KeySettings,
     LimitSettings,
@@ -28,6 +29,7 @@ from service.setting_groups import (
 
 __all__ = [
     "EncoderSettings",
+    "EventSettings",
     "HttpSettings",
     "KeySettings",
     "LimitSettings",
@@ -89,6 +91,7 @@ class Settings(BaseSettings):
     encoder: EncoderSettings = Field(default_factory=EncoderSettings)
     reload: ReloadSettings = Field(default_factory=ReloadSettings)
     updates: UpdateSettings = Field(default_factory=UpdateSettings)
+    events: EventSettings = Field(default_factory=EventSettings)
     shadow: ShadowSettings = Field(default_factory=ShadowSettings)
     keys: KeySettings = Field(default_factory=KeySettings)
     rate: RateSettings = Field(default_factory=RateSettings)

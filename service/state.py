@@ -31,6 +31,7 @@ def prepare(app: Starlette, settings: Settings) -> None:
     app.state.admission = Admission(settings.limits.burst, settings.limits.queue_ms / 1e3)
     app.state.gate = Gate()
     app.state.shadow = None
+    app.state.events = None
     app.state.began = time.monotonic()
 
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from catalog.errors import GradusError, NotReady, Overloaded
+from catalog.errors import GradusError, NotReady, Overloaded, ServingError
 from index.live.updates import Update, UpdateStatus
 from service import logs, metrics
 from service.generation import Generation
@@ -63,11 +63,11 @@ class Updates:
             detail = "A version served by its path takes no updates; start the service on the root."
             raise RequestError(Problem(409, "no_versions", detail))
         try:
-            applied = await self._applied(updates)
-        except NotReady:
-            # Another version was published, and this worker has not followed yet.
-            await self._live.follow()
-            applied = await self._applied(updates)
+            applied = await self._applied_or_followed(updates)
+        except ServingError as error:
+            # Where the journal lies is no client's business.
+            logs.service.warning("an update was refused", extra={"fields": {"error": str(error)}})
+            raise type(error)(error.what, hint=error.hint) from error
         for status in applied.statuses:
             metrics.UPDATES.labels(status.outcome).inc()
         return applied
@@ -86,6 +86,14 @@ class Updates:
     def close(self) -> None:
         """Take no more; what is being written is finished."""
         self._thread.shutdown(wait=True, cancel_futures=True)
+
+    async def _applied_or_followed(self, updates: Sequence[Update]) -> Applied:
+        try:
+            return await self._applied(updates)
+        except NotReady:
+            # Another version was published, and this worker has not followed yet.
+            await self._live.follow()
+            return await self._applied(updates)
 
     async def _applied(self, updates: Sequence[Update]) -> Applied:
         generation = self._live.generation.acquire()

@@ -19,8 +19,14 @@ from service.settings import Settings
 from service.state import admission_of, ready_engine
 
 pytestmark = pytest.mark.anyio
-ADMIN_ROUTES = ("/v1/indexes", "/v1/indexes/{version}:publish", "/v1/indexes:rollback")
-POST_ROUTES = ("/v1/search:batch", "/v1/embed")
+ADMIN_ROUTES = (
+    "/v1/indexes",
+    "/v1/indexes/{version}:publish",
+    "/v1/indexes:rollback",
+    "/v1/products",
+    "/v1/products/{id}",
+)
+POST_ROUTES = ("/v1/search:batch", "/v1/embed", "/v1/events")
 ROUTES = (
     "/v1/search",
     "/v1/suggest",

@@ -17,7 +17,7 @@ class Searches:
     """
 
     def __init__(self, queries: Iterable[LoggedQuery], asked: Collection[str]) -> None:
-        self._found: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._found: dict[str, tuple[str, tuple[str, ...], int]] = {}
         self._impressions: dict[str, dict[str, int]] = {}
         self.period: tuple[datetime, datetime] | None = None
         one: dict[str, str] = {}  # one object for each id and query, which repeat by the million
@@ -25,7 +25,8 @@ class Searches:
             query = normalise(logged.query)
             if query in asked and logged.query_id not in self._found:
                 hits = tuple(one.setdefault(product, product) for product in logged.hits)
-                self._found[logged.query_id] = one.setdefault(query, query), hits
+                query = one.setdefault(query, query)
+                self._found[logged.query_id] = query, hits, logged.offset
                 self._extend_period(logged.timestamp)
 
     def __len__(self) -> int:
@@ -53,7 +54,8 @@ class Searches:
         if self._impressions:
             return self._impressions.get(query_id, {})
         places: dict[str, int] = {}
-        for position, product in enumerate(self._found[query_id][1], start=1):
+        _, hits, offset = self._found[query_id]
+        for position, product in enumerate(hits, start=offset + 1):
             places.setdefault(product, position)
         return places
 
@@ -64,8 +66,8 @@ class Searches:
         return self._hit(query_id, product_id)
 
     def _hit(self, query_id: str, product_id: str) -> int | None:
-        hits = self._found[query_id][1]
-        return hits.index(product_id) + 1 if product_id in hits else None
+        _, hits, offset = self._found[query_id]
+        return offset + hits.index(product_id) + 1 if product_id in hits else None
 
     def _extend_period(self, when: datetime | None) -> None:
         if when is not None:

@@ -1,0 +1,270 @@
+"""`/v1/products`: products looked up, added, changed and taken away while the index serves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from itertools import islice
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.datastructures import Headers
+
+from catalog.errors import GradusError, Overloaded
+from index.live.updates import Delete, Put, UpdateStatus
+from service import product_lines
+from service.keys import require_admin, require_search
+from service.openapi import problems
+from service.parameters import require_json
+from service.problems import Fault, Problem, RequestError, from_gradus
+from service.product_lines import Line
+from service.product_schemas import BulkStatus, ChangedProduct, OneProduct
+from service.search import Json
+from service.state import admission_of, live_index, settings_of, updates_of
+from service.updates import Applied, Updates
+
+PATH = "/v1/products"
+ONE = PATH + "/{id:path}"
+NDJSON = "application/x-ndjson"
+_LINE_TYPES = frozenset({NDJSON, "application/ndjson", "application/jsonl"})
+_BATCH = 64  # lines applied at once: none of them is acknowledged before all are on disk
+_EXAMPLE = {"id": "sku-1", "title": "Oat milk 1 l", "brand": "Oatly", "price": 2.49, "stock": 12}
+# Declared here: FastAPI would add its own error shape to a route with a parameter of its making.
+_ID = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "Id of the product, percent-encoded; slashes may stand as they are.",
+    "schema": {"type": "string"},
+}
+router = APIRouter(tags=["products"])
+_WRITES = [Depends(require_admin)]
+
+
+def _body(kind: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
+    return {kind: {"schema": schema, "example": example}}
+
+
+@router.get(
+    ONE,
+    summary="One product as it stands",
+    response_class=Json,
+    responses={
+        200: {"model": OneProduct},
+        **problems(401, 404, 405, 429, 503, path=f"{PATH}/sku-1"),
+    },
+    openapi_extra={"parameters": [_ID]},
+)
+async def product(request: Request) -> Response:
+    """The product as searches of this worker show it, with the number of the last update in it."""
+    require_search(request)
+    if admission_of(request.app).is_full():
+        raise Overloaded("this worker has all it can do", hint="Try again shortly.")
+    generation, name = live_index(request.app).generation, request.path_params["id"]
+    store = generation.engine.bundle.store
+    row = store.row(name)
+    if row is None:
+        raise _no_such_product(name)
+    return Json(
+        orjson.dumps(
+            {
+                "request_id": request.state.request_id,
+                "id": name,
+                "fields": store.fetch(row),
+                "index": {"version": generation.version, "sequence": generation.sequence},
+            }
+        ),
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+@router.patch(
+    ONE,
+    summary="Change a product in part",
+    response_class=Json,
+    dependencies=_WRITES,
+    responses={
+        200: {"model": ChangedProduct},
+        **problems(401, 403, 404, 405, 409, 413, 415, 422, 429, 500, 503, path=f"{PATH}/sku-1"),
+    },
+    openapi_extra={
+        "parameters": [_ID],
+        "requestBody": {
+            "required": True,
+            "content": _body("application/json", {"type": "object"}, {"price": 2.29, "stock": 0}),
+        },
+    },
+)
+async def patch(request: Request) -> Response:
+    """A merge patch (RFC 7396): null takes a field away.
+
+    On disk, and seen by the next search, when it is answered. A change of price, stock, popularity
+    or values encodes nothing.
+    """
+    updates, name = updates_of(request.app), request.path_params["id"]
+    with updates.place():
+        _require_json(request.headers)
+        value = product_lines.read_json(await request.body())
+        update = product_lines.read_patch(value, name, _columns(request))
+        return _changed(request, await updates.apply([update]))
+
+
+@router.delete(
+    ONE,
+    summary="Take a product away",
+    response_class=Json,
+    dependencies=_WRITES,
+    responses={
+        200: {"model": ChangedProduct},
+        **problems(401, 403, 405, 409, 429, 500, 503, path=f"{PATH}/sku-1"),
+    },
+    openapi_extra={"parameters": [_ID]},
+)
+async def delete(request: Request) -> Response:
+    """The next search does not find it. Of a product that is not there the outcome is `not_found`.
+
+    That is no error, so that a request whose answer was lost can be sent again.
+    """
+    updates = updates_of(request.app)
+    with updates.place():
+        return _changed(request, await updates.apply([Delete(request.path_params["id"])]))
+
+
+@router.post(
+    PATH,
+    summary="Add or replace products",
+    response_class=Json,
+    dependencies=_WRITES,
+    responses={
+        200: {
+            "model": ChangedProduct,
+            "content": {NDJSON: {"schema": BulkStatus.model_json_schema()}},
+        },
+        **problems(401, 403, 405, 409, 413, 415, 422, 429, 500, 503, path=PATH),
+    },
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                **_body("application/json", {"type": "object"}, _EXAMPLE),
+                **_body(NDJSON, {"type": "string"}, orjson.dumps(_EXAMPLE).decode() + "\n"),
+            },
+        }
+    },
+)
+async def post(request: Request) -> Response:
+    """One product as JSON, or many as NDJSON with a status for each line.
+
+    A line is a product, `{"patch": {"id": …}}` or `{"delete": "id"}`. Statuses come while the work
+    goes on, each once its line is on disk and searches see it.
+    """
+    updates = updates_of(request.app)
+    if _media(request.headers) in _LINE_TYPES:
+        return await _bulk(request, updates)
+    with updates.place():
+        _require_json(request.headers)
+        body = await request.body()
+        most = settings_of(request.app).limits.body_bytes
+        if len(body) > most:
+            raise RequestError.too_large(most)
+        found = product_lines.read_product(product_lines.read_json(body), _columns(request))
+        return _changed(request, await updates.apply([Put(found)]))
+
+
+async def _bulk(request: Request, updates: Updates) -> Response:
+    place = updates.place()
+    place.__enter__()
+    try:
+        body = await request.body()
+        settings = settings_of(request.app)
+        most, longest = settings.updates.bulk_lines, settings.limits.body_bytes
+        count = body.count(b"\n") + (not body.endswith(b"\n"))
+        if count > most:
+            detail = f"The body has {count} lines; at most {most} are taken. Send it in parts."
+            raise RequestError(Problem(413, "body_too_large", detail))
+        lines = product_lines.read_lines(body, _columns(request), longest)
+        # What can be refused as a whole is refused before the answer begins.
+        first = await _applied(updates, list(islice(lines, _BATCH)))
+    except BaseException:
+        place.__exit__(None, None, None)
+        raise
+
+    async def statuses() -> AsyncIterator[bytes]:
+        try:
+            yield first
+            while batch := list(islice(lines, _BATCH)):
+                yield await _applied_or_failed(updates, batch)
+        finally:
+            place.__exit__(None, None, None)
+
+    return StreamingResponse(statuses(), media_type=NDJSON, headers={"Cache-Control": "no-store"})
+
+
+async def _applied(updates: Updates, lines: Sequence[Line]) -> bytes:
+    asked = [line.update for line in lines if line.update is not None]
+    applied = await updates.apply(asked) if asked else None
+    found = iter(applied.statuses if applied else ())
+    sequence = applied.sequence if applied else None
+    return b"".join(
+        _line(line, "invalid", line.faults)
+        if line.update is None
+        else _status_line(line, next(found), sequence)
+        for line in lines
+    )
+
+
+async def _applied_or_failed(updates: Updates, lines: Sequence[Line]) -> bytes:
+    """Once the answer has begun, a failure is said line by line: nothing of them was changed."""
+    try:
+        return await _applied(updates, lines)
+    except (GradusError, RequestError) as error:
+        problem = error.problem if isinstance(error, RequestError) else from_gradus(error)
+        fault = Fault("#", f"{problem.code}: {problem.detail}")
+        return b"".join(_line(line, "failed", line.faults or (fault,)) for line in lines)
+
+
+def _status_line(line: Line, status: UpdateStatus, sequence: int | None) -> bytes:
+    faults = (Fault("#", status.error),) if status.error else ()
+    return _line(line, status.outcome, faults, sequence)
+
+
+def _line(line: Line, outcome: str, faults: Sequence[Fault], sequence: int | None = None) -> bytes:
+    body: dict[str, Any] = {"line": line.number, "id": line.id, "outcome": outcome}
+    if sequence is not None:
+        body["sequence"] = sequence
+    if faults:
+        body["errors"] = [fault._asdict() for fault in faults]
+    return orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _changed(request: Request, applied: Applied) -> Response:
+    (status,) = applied.statuses
+    if status.outcome == "invalid":
+        raise RequestError.invalid([Fault("#", status.error)])
+    if status.outcome == "not_found" and request.method == "PATCH":
+        raise _no_such_product(status.id)
+    body = {
+        "request_id": request.state.request_id,
+        "id": status.id,
+        "outcome": status.outcome,
+        "index": {"version": applied.version, "sequence": applied.sequence},
+    }
+    return Json(orjson.dumps(body), headers={"Cache-Control": "no-store"})
+
+
+def _columns(request: Request) -> Any:
+    return live_index(request.app).generation.engine.bundle.columns
+
+
+def _media(headers: Headers) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _require_json(headers: Headers) -> None:
+    if _media(headers) != "application/merge-patch+json":
+        require_json(headers)
+
+
+def _no_such_product(name: str) -> RequestError:
+    return RequestError(Problem(404, "no_such_product", f"There is no product {name[:200]!r}."))
