@@ -86,7 +86,8 @@ def throw_away(index: Path, key: str = KEY, **more: str) -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="gradus-conformance-") as directory:
         root = Path(directory) / "root"
         two_versions(index, root)
-        with serving(root, **environment(key), **more) as server:
+        events = {"GRADUS_EVENTS__PATH": str(Path(directory) / "events")}
+        with serving(root, **environment(key), **events, **more) as server:
             yield server
 
 

@@ -11,8 +11,9 @@ from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
-from service.client import calls, paging, product_calls
+from service.client import calls, event_calls, paging, product_calls
 from service.client.calls import BatchedSearch, Call, SearchOptions
+from service.client.event_calls import Accepted, Event
 from service.client.exchange import Exchanges, Outcome, Send, cut_off
 from service.client.operation_results import Health, Indexes, Info, Live, Published
 from service.client.options import Options, Trace, request_arguments
@@ -122,6 +123,10 @@ class Client:
                 for piece in self._pieces(response):
                     yield from statuses.of(piece)
             statuses.check()
+
+    def events(self, some: Sequence[Event]) -> Accepted:
+        """Say what shoppers did with hits; all are taken or none. Never repeated once sent."""
+        return self._call(event_calls.events(some))
 
     def indexes(self) -> Indexes:
         """The versions of the index. Admin."""
