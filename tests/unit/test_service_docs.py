@@ -1,4 +1,4 @@
-"""`docs/operations.md` lists what there is, and nothing that is not."""
+"""`docs/operations.md` and `docs/api.md` list what there is, and nothing that is not."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from service.settings import Settings, setting_names
 
 REPOSITORY = Path(__file__).parents[2]
 TEXT = (REPOSITORY / "docs" / "operations.md").read_text()
+API = (REPOSITORY / "docs" / "api.md").read_text()
 
 
-def table(heading: str) -> list[list[str]]:
+def table(heading: str, text: str = TEXT) -> list[list[str]]:
     """Cells of the first table below a heading, without its head."""
-    after = TEXT.split(f"{heading}\n", 1)[1]
+    after = text.split(f"\n{heading}\n", 1)[1]
     rows = after[after.index("|") :].split("\n\n", 1)[0].splitlines()
     return [[cell.strip(" `") for cell in row.strip("|").split("|")] for row in rows[2:]]
 
@@ -52,13 +53,13 @@ def test_routes_and_methods() -> None:
     paths = create_app(Settings()).openapi()["paths"]
     served = {path: {method.upper() for method in methods} for path, methods in paths.items()}
     served["/docs"] = {"GET"}  # outside its own document
-    listed = {row[0]: set(re.findall(r"\w+", row[1])) for row in table("## Endpoints")}
+    listed = {row[0]: set(re.findall(r"\w+", row[1])) for row in table("## Endpoints", API)}
     assert listed == served
 
 
 def test_error_codes() -> None:
-    listed = {row[1] for row in table("### Errors")}
+    listed = {row[1] for row in table("### Codes", API)}
     assert listed == set(problems.TITLES)
-    statuses = {row[1]: int(row[0]) for row in table("### Errors")}
+    statuses = {row[1]: int(row[0]) for row in table("### Codes", API)}
     for problem in (protocol._MALFORMED, protocol._TARGET, protocol._HEADERS, problems.INTERNAL):
         assert statuses[problem.code] == problem.status
