@@ -38,7 +38,9 @@ def serve(
     Every option can also be a variable (GRADUS_PORT=9000), and there are more of those:
     docs/operations.md lists them. An option wins over its variable.
     """
-    from service.state import open_engine  # heavy: after the options are known to be right
+    # Heavy: after the options are known to be right.
+    from service.events import check_place
+    from service.state import open_engine
 
     settings = load_settings(index=index, host=host, port=port, workers=workers)
     for name in unknown_variables():

@@ -85,6 +85,14 @@ class _File:
         self.day, self.size = f"{now:%Y%m%d}", 0
 
 
+def probe(directory: Path) -> None:
+    """Raises OSError when nothing can be written to a directory, which is made."""
+    directory.mkdir(parents=True, exist_ok=True)
+    tried = directory / f".probe-{os.getpid()}"
+    tried.write_bytes(b"")
+    tried.unlink()
+
+
 @dataclass
 class EventLog:
     """Takes records from the event loop and writes them in a thread of its own.
@@ -102,11 +110,7 @@ class EventLog:
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to write. Raises OSError when nothing can be written to the directory."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        probe = self.directory / f".probe-{os.getpid()}"
-        probe.write_bytes(b"")
-        probe.unlink()
+        """Begin to write."""
         self._thread = threading.Thread(target=self._work, name="events", daemon=True)
         self._thread.start()
 

@@ -16,7 +16,7 @@ from catalog.split import query_hash
 from index.request import SearchRequest, SearchResult
 from service import logs, metrics, product_lines
 from service.direct import DirectRoute
-from service.event_log import EventLog
+from service.event_log import EventLog, probe
 from service.event_schemas import Accepted, Event
 from service.keys import require_search
 from service.openapi import problems
@@ -86,24 +86,32 @@ class Recorder:
         self.log.close()
 
 
+def check_place(settings: Settings) -> None:
+    """Raises SettingsError when events are to be kept where nothing can be written."""
+    if settings.events.path is None:
+        return
+    try:
+        probe(settings.events.path)
+    except OSError as error:
+        raise SettingsError(
+            f"no events can be written there: {error.strerror}",
+            where="GRADUS_EVENTS__PATH",
+            found=str(settings.events.path),
+            hint="Name a directory that the service may write to.",
+        ) from error
+
+
 def open_recorder(settings: Settings) -> Recorder | None:
     """What the settings ask for, None without a path.
 
     Raises SettingsError when nothing can be written there.
     """
     wanted = settings.events
+    check_place(settings)
     if wanted.path is None:
         return None
     log = EventLog(wanted.path, wanted.file_bytes, wanted.queue, wanted.sync_seconds)
-    try:
-        log.start()
-    except OSError as error:
-        raise SettingsError(
-            f"no events can be written there: {error.strerror}",
-            where="GRADUS_EVENTS__PATH",
-            found=str(wanted.path),
-            hint="Name a directory that the service may write to.",
-        ) from error
+    log.start()
     if settings.log.query != "on":
         logs.service.warning(
             "searches are noted without their text, so `gradus audit` cannot use them: "

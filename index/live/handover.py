@@ -15,6 +15,7 @@ are named.
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -118,6 +119,8 @@ def take_over(
         return index, Handed()
     if index is None and own.exists():
         index = UpdatableIndex.open(engine, own)
+    if not os.access(root / JOURNALS_DIR, os.W_OK):
+        return index, Handed()  # another machine writes, and hands over
     since = "" if everything else snapshot_of(engine.bundle)
     others = [path for path in _journals(root) if path != own]
     fresh = [path for path in others if _may_hold(path, since)]

@@ -62,7 +62,10 @@ class Journal:
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            if path.exists() and not os.access(path, os.W_OK):  # another machine writes it
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            else:
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise ServingError(
                 f"the journal of live updates cannot be opened: {error.strerror}",
@@ -100,7 +103,8 @@ class Journal:
         with self._locked():
             entries = self.read()
             if self._rest():
-                os.ftruncate(self._file, self._offset)
+                with self._said():
+                    os.ftruncate(self._file, self._offset)
             yield entries
 
     @contextmanager
@@ -175,19 +179,28 @@ class Journal:
         return b"".join(parts)
 
     def _write(self, data: bytes) -> None:
+        with self._said():
+            try:
+                done = 0
+                while done < len(data):
+                    done += os.pwrite(self._file, data[done:], self._offset + done)
+                os.fsync(self._file)
+            except OSError:
+                if done:
+                    os.ftruncate(self._file, self._offset)
+                raise
+        self._offset += len(data)
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
         try:
-            done = 0
-            while done < len(data):
-                done += os.pwrite(self._file, data[done:], self._offset + done)
-            os.fsync(self._file)
+            yield
         except OSError as error:
-            os.ftruncate(self._file, self._offset)
             raise ServingError(
                 f"the journal cannot be written: {error.strerror}",
                 where=self.path,
                 hint="Nothing was changed. Make room on the disk and send the updates again.",
             ) from error
-        self._offset += len(data)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.errors import NotReady
+from catalog.errors import NotReady, ServingError
 from catalog.model import Product
 from index.build import build_index
 from index.engine import Engine
@@ -177,6 +179,31 @@ def test_without_updates_nothing_is_written(build, root):
     engine = build()
     assert take_over(engine, root) == (None, Handed())
     assert not (root / "journals").exists()
+
+
+def test_what_cannot_be_written_is_followed(build, root, monkeypatch):
+    """The root is mounted read only here; another machine writes."""
+    engine = build(snapshot=PAST)
+    writer = started(engine, root)
+    writer.apply([Put(FLASK)])
+    real = os.open
+
+    def refusing(path, flags, *rest, **more):
+        if flags & (os.O_RDWR | os.O_WRONLY) and "journals" in str(path):
+            raise OSError(errno.EROFS, "Read-only file system")
+        return real(path, flags, *rest, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refusing)
+        patch.setattr(os, "access", lambda _path, mode: mode != os.W_OK)
+        index, handed = take_over(engine, root)
+        assert handed == Handed()
+    writer.apply([Delete("p003")])
+    index.refresh()
+    assert stands(index) == stands(writer)
+    with pytest.raises(ServingError, match="cannot be written"):
+        index.apply([Delete("p004")])
+    assert stands(index) == stands(writer)
 
 
 def test_a_quiet_journal_is_sealed_too(build, root):
