@@ -47,6 +47,7 @@ def serve(
         _say(f"no setting is called {name}; it has no effect")
     # In this process and before any other: a damaged index ends here, in one line.
     opened = [open_engine(settings)]
+    check_place(settings)
     described = _describe(settings, len(opened[0].bundle.store))
     if check:
         _say(f"settings and index are fine: {described}")
