@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
+import weakref
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -17,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from catalog.errors import GradusError, NotReady
+from index.engine import Engine
 from index.request import SearchRequest
 from index.versions import live, publish, resolve
 from service import logs, metrics
@@ -24,6 +26,7 @@ from service.generation import Generation, Opener
 from service.settings import Settings
 
 _RETRY_SECONDS = 30.0
+_LATER_SECONDS = 1.0
 
 
 class LiveIndex:
@@ -137,9 +140,22 @@ class LiveIndex:
         metrics.SWAPS.labels("served").inc()
         fields = {"version": generation.version, "before": before.version}
         logs.service.info("another version of the index serves", extra={"fields": fields})
+        engine = weakref.ref(before.engine)
         before.retire()
         del before
         self._thread.submit(_give_back)
+        self._look_again(engine)
+
+    def _look_again(self, engine: weakref.ref[Engine]) -> None:
+        """Give back what searches still held when it was retired, once they have ended."""
+
+        def late() -> None:
+            if engine() is not None:
+                with suppress(RuntimeError):  # the service has ended
+                    self._thread.submit(_give_back)
+
+        wait = self._settings.limits.timeout_ms / 1e3 + _LATER_SECONDS
+        asyncio.get_running_loop().call_later(wait, late)
 
 
 def _give_back() -> None:

@@ -12,6 +12,7 @@ answered with, is what the server has counted.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -107,7 +108,15 @@ def run(server: Server, wanted: Wanted, directory: Path) -> dict[str, Any]:
         *("--continue-on-failure", "--generation-database", "none", "--no-color"),
         *("--suppress-health-check", "all", "--request-timeout", "30"),
     ]
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    hooks = {"SCHEMATHESIS_HOOKS": "conformance_hooks", "PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run(
+        command,
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **hooks},
+    )
     found = orjson.loads(out.read_bytes()) if out.exists() else {}
     return {"exit": done.returncode, "report": found, "printed": done.stdout + done.stderr}
 

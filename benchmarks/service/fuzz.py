@@ -32,6 +32,8 @@ from raw_http import BrokenReplyError, Reply, exchange
 
 from service.app import create_app
 from service.problems import MEDIA_TYPE
+from service.product_schemas import BulkStatus
+from service.products import NDJSON, ONE, PATH
 from service.schemas import ProblemAnswer
 from service.settings import Settings
 
@@ -45,7 +47,8 @@ def declared_answers() -> dict[tuple[str, str], Check]:
     """By method and path: what reads a success, where the route declares its shape."""
     found: dict[tuple[str, str], Check] = {}
     for route in routes_of(create_app(Settings())):
-        model = route.response_model or route.responses.get(200, {}).get("model")
+        good = {**route.responses.get(200, {}), **route.responses.get(202, {})}
+        model = route.response_model or good.get("model")
         if model is not None:
             read = TypeAdapter(model).validate_json
             found |= {(method, route.path): read for method in route.methods}
@@ -109,15 +112,34 @@ def check(case: Case, reply: Reply) -> None:
     if case.head:
         return
     if reply.status >= 400:
-        if reply.headers.get("content-type") != MEDIA_TYPE:
-            raise ValueError(f"status {reply.status} as {reply.headers.get('content-type')}")
-        problem = ProblemAnswer.model_validate_json(reply.body)
-        if (problem.status, problem.request_id) != (reply.status, reply.headers["x-request-id"]):
-            raise ValueError(f"the problem is not of this answer: {problem}")
-        if reply.status in (429, 503) and not reply.headers.get("retry-after", "").isdigit():
-            raise ValueError(f"status {reply.status} without Retry-After")
-    elif reply.status == 200 and (case.method, case.path) in DECLARED:
-        DECLARED[case.method, case.path](reply.body)
+        check_problem(reply)
+    elif reply.headers.get("content-type") == NDJSON:
+        check_lines(reply)
+    elif reply.status in (200, 202):
+        path = ONE if case.path.startswith(f"{PATH}/") else case.path
+        DECLARED.get((case.method, path), _anything)(reply.body)
+
+
+def check_problem(reply: Reply) -> None:
+    """Raises ValueError unless it is a problem that agrees with its answer."""
+    if reply.headers.get("content-type") != MEDIA_TYPE:
+        raise ValueError(f"status {reply.status} as {reply.headers.get('content-type')}")
+    problem = ProblemAnswer.model_validate_json(reply.body)
+    if (problem.status, problem.request_id) != (reply.status, reply.headers["x-request-id"]):
+        raise ValueError(f"the problem is not of this answer: {problem}")
+    if reply.status in (429, 503) and not reply.headers.get("retry-after", "").isdigit():
+        raise ValueError(f"status {reply.status} without Retry-After")
+
+
+def check_lines(reply: Reply) -> None:
+    """Raises ValueError unless each line is a status, in the order of the request's lines."""
+    numbers = [BulkStatus.model_validate_json(line).line for line in reply.body.splitlines()]
+    if numbers != sorted(set(numbers)):
+        raise ValueError(f"lines out of order: {numbers}")
+
+
+def _anything(body: bytes) -> None:
+    """A page, a text, a document."""
 
 
 def fuzz(server: Server, seed: int, count: int, found: Findings) -> None:

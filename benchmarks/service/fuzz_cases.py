@@ -190,23 +190,26 @@ def json_bodies(dice: Random) -> Case:
     elif path == "/v1/embed":
         inner = {"texts": [text(dice) for _ in range(dice.randrange(4))], "side": "query"}
     elif path == "/v1/events":
-        inner = {"events": [event(dice) for _ in range(dice.randrange(3))]}
+        inner = dice.choice((event(dice), [event(dice) for _ in range(dice.randrange(3))]))
+    elif path.startswith("/v1/products"):
+        inner = {"id": huge_id(dice), "title": text(dice), dice.choice(FIELDS): value(dice)}
     if dice.random() < 0.1:
         inner = value(dice)
     body = as_json(dice, inner)
-    return Case("json bodies", (request(dice.choice(METHODS[1:4]), path, body, JSON),))
+    method = "POST" if dice.random() < 0.9 else dice.choice(METHODS[1:4])
+    return Case("json bodies", (request(method, path, body, JSON),))
 
 
 def event(dice: Random) -> dict[str, object]:
     """An event in the field names of OpenSearch UBI."""
     return {
-        "action_name": dice.choice(("click", "add_to_cart", text(dice))),
+        "action_name": dice.choice(("click", "add_to_cart", "dwell", text(dice))),
         "query_id": dice.choice(("01JCZ4N6W3M8Q0V5T7X9Y1A2BC", text(dice))),
-        "timestamp": dice.choice(("2026-11-20T09:30:00Z", text(dice), 5)),
+        "timestamp": dice.choice(("2026-11-20T09:30:00Z", text(dice), *ODD_NUMBERS)),
         "client_id": text(dice),
         "event_attributes": {
             "object": {"object_id": dice.choice(("p1", text(dice)))},
-            "position": {"ordinal": dice.choice(ODD_NUMBERS)},
+            "position": dice.choice(({"ordinal": 3}, {"ordinal": dice.choice(ODD_NUMBERS)})),
         },
     }
 
@@ -237,7 +240,8 @@ def deep(dice: Random) -> Case:
         body = b'{"q":"tea","filter":' + body + b"}"
     path = dice.choice(PATHS[:7])
     media = dice.choice((JSON, NDJSON))
-    return Case("deep json", (request(dice.choice(("POST", "PUT", "PATCH")), path, body, media),))
+    method = "PATCH" if path.endswith("p1") else "POST"
+    return Case("deep json", (request(method, path, body, media),))
 
 
 def ndjson(dice: Random) -> Case:
@@ -247,9 +251,11 @@ def ndjson(dice: Random) -> Case:
         line: object = dice.choice(
             (
                 product,
-                {"op": "put", "product": product},
-                {"op": dice.choice(("put", "patch", "delete", text(dice))), "id": huge_id(dice)},
-                {"op": "patch", "id": "p1", "changes": {"price": value(dice)}},
+                {"put": product},
+                {"patch": {"id": "P0000001", dice.choice(FIELDS): value(dice)}},
+                {"delete": huge_id(dice)},
+                {dice.choice(("put", "patch", "delete", text(dice))): value(dice)},
+                {"put": {**product, "values": {text(dice): value(dice)}}},
                 value(dice),
             )
         )
@@ -265,10 +271,11 @@ def huge_id(dice: Random) -> str:
 
 def product_paths(dice: Random) -> Case:
     path = b"/v1/products/" + encoded(dice, huge_id(dice))
-    method = dice.choice(("GET", "PUT", "PATCH", "DELETE"))
+    method = dice.choice(("GET", "PATCH", "PATCH", "DELETE"))
     if method in ("GET", "DELETE"):
         return Case("product paths", (request(method, path),))
-    inner = {"id": huge_id(dice), "title": text(dice), **dice.choice(({}, parameters(dice)))}
+    inner = {dice.choice(("title", "price", "stock", "attributes", "values")): value(dice)}
+    inner |= dice.choice(({}, {"id": huge_id(dice)}, parameters(dice)))
     match = (
         (b"If-Match", dice.choice((b"*", b'"x"', b'W/"1"', b"\xff"))) if dice.random() < 0.2 else ()
     )
