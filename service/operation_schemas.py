@@ -54,6 +54,9 @@ class LimitsInfo(Declared):
     window: int
     query_characters: int
     body_bytes: int
+    bulk_bytes: int
+    batch: int
+    embed: int
     timeout_ms: int
     burst: int
 
