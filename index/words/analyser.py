@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -98,7 +98,7 @@ class Analyser:
                     found.append(self._sought[number].term)
         return found
 
-    @property
+    @cached_property
     def sought(self) -> Mapping[str, frozenset[str]]:
         """The terms that `group_terms` may give, by the term with which their phrases begin."""
         return {
