@@ -38,24 +38,29 @@ class EncoderInfo:
 
 @dataclass(frozen=True)
 class IndexInfo:
-    """What is searched."""
+    """What is searched; `sequence` numbers the live updates in it."""
 
     version: str
     products: int
+    sequence: int
+    snapshot: str | None
     calibration: str
     calibration_source: str
 
 
 @dataclass(frozen=True)
 class LimitsInfo:
-    """Bounds on a request: sizes in bytes and characters, times in milliseconds."""
+    """Bounds on a request: sizes in bytes and characters, times in milliseconds, else counts."""
 
     limit: int
     window: int
     query_characters: int
     body_bytes: int
+    bulk_bytes: int
     timeout_ms: int
     burst: int
+    batch: int
+    embed: int
 
 
 @dataclass(frozen=True)

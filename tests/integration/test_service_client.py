@@ -21,6 +21,8 @@ from index.versions import publish, resolve
 from service.app import create_app
 from service.client import AsyncClient, Client, Options
 from service.client.errors import Conflict, InvalidRequest, KeyRefused, NotFound, Problem
+from service.client.event_calls import Event
+from service.client.product_calls import Delete, Patch, Put
 from service.client.results import SearchAnswer
 from service.settings import EncoderSettings, KeySettings, LimitSettings, Settings
 from service.state import live_index
@@ -108,6 +110,46 @@ async def test_embed(shop: AsyncClient) -> None:
     assert len(answer.vectors) == 2
     assert {len(vector) for vector in answer.vectors} == {answer.dims}
     assert sum(each * each for each in answer.vectors[0]) == pytest.approx(1, abs=1e-3)
+
+
+async def test_products(shop: AsyncClient) -> None:
+    odd = "a/b ü?#%"
+    added = await shop.put({"id": odd, "title": "Purple samovar", "price": 80.0})
+    assert (added.id, added.outcome) == (odd, "added")
+    assert (await shop.search("samovar", mode="lexical")).hits[0].id == odd
+    assert (await shop.patch(odd, {"price": 70.0, "brand": "Corvo"})).outcome == "replaced"
+    assert (await shop.patch(odd, {"brand": None})).outcome == "replaced"
+    found = await shop.product(odd)
+    assert (found.fields["price"], found.fields.get("brand", "")) == (70.0, "")
+    assert found.index.sequence == 3
+    assert (await shop.delete(odd)).outcome == "deleted"
+    assert (await shop.delete(odd)).outcome == "not_found"
+    with pytest.raises(NotFound) as gone:
+        await shop.product(odd)
+    assert gone.value.code == "no_such_product"
+    with pytest.raises(InvalidRequest) as wrong:
+        await shop.put({"id": "x", "title": "x", "price": "dear"})
+    assert wrong.value.problem.errors[0].pointer == "#/price"
+
+
+async def test_products_line_by_line(shop: AsyncClient) -> None:
+    changes = [Put({"id": f"n{number}", "title": f"Teapot {number}"}) for number in range(70)]
+    wrong = Put({"id": "bad"})
+    last = [wrong, Patch("n1", {"stock": 3}), Delete("n2"), Delete("nobody")]
+    found = [status async for status in shop.bulk([*changes, *last], lines=30)]
+    assert [status.line for status in found] == list(range(1, 75))
+    assert {status.outcome for status in found[:70]} == {"added"}
+    outcomes = [status.outcome for status in found[70:]]
+    assert outcomes == ["invalid", "replaced", "deleted", "not_found"]
+    assert found[70].errors[0].pointer == "#/title"
+    assert (await shop.health()).products == 120 + 69
+
+
+async def test_events_without_a_place_for_them(shop: AsyncClient) -> None:
+    answer = await shop.search("red kettle")
+    with pytest.raises(NotFound) as off:
+        await shop.events([Event.of("click", answer, answer.hits[0])])
+    assert off.value.code == "events_off"
 
 
 async def test_refusals(shop: AsyncClient) -> None:

@@ -15,7 +15,16 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
-from service import batch, embed, operation_schemas, schemas, suggest
+from service import (
+    batch,
+    embed,
+    event_schemas,
+    operation_schemas,
+    product_schemas,
+    schemas,
+    suggest,
+)
+from service.app import create_app
 from service.client import (
     NEVER,
     AsyncClient,
@@ -23,8 +32,10 @@ from service.client import (
     Options,
     ProblemError,
     Retries,
+    event_calls,
     operation_results,
     product_calls,
+    product_results,
     results,
 )
 from service.client.decoding import decode
@@ -43,6 +54,7 @@ from service.client.errors import (
 from service.client.exchange import retry_after
 from service.client.product_calls import Delete, Patch, Put
 from service.parameters import SearchParameters
+from service.settings import Settings
 
 LIVE = {"status": "ok"}
 PUBLISHED = {"serving": "two", "before": "one"}
@@ -133,6 +145,8 @@ DECLARED = [
     *((suggest, results, name) for name in ("Suggestion", "SuggestAnswer")),
     (batch, results, "BatchAnswer"),
     (embed, results, "EmbedAnswer"),
+    (event_schemas, event_calls, "Accepted"),
+    *((product_schemas, product_results, name) for name in vars(product_results)),
     *((operation_schemas, operation_results, name) for name in vars(operation_results)),
 ]
 PAIRS = [
@@ -161,6 +175,36 @@ def test_results_are_what_the_service_declares(declared: type[BaseModel], ours: 
 def test_every_declared_answer_has_its_result() -> None:
     ids = {pair.id for pair in PAIRS}
     assert ids >= {"SearchAnswer", "SuggestAnswer", "BatchAnswer", "EmbedAnswer", "Info", "Indexes"}
+    assert ids >= {"OneProduct", "ChangedProduct", "BulkStatus", "Accepted"}
+
+
+def test_every_operation_has_its_method() -> None:
+    operations = {
+        f"{method.upper()} {path}"
+        for path, methods in create_app(Settings()).openapi()["paths"].items()
+        for method in methods
+    }
+    asked = {
+        "POST /v1/search",
+        "POST /v1/search:batch",
+        "GET /v1/suggest",
+        "POST /v1/embed",
+        "GET /v1/products/{id}",
+        "PATCH /v1/products/{id}",
+        "DELETE /v1/products/{id}",
+        "POST /v1/products",
+        "POST /v1/events",
+        "GET /v1/indexes",
+        "POST /v1/indexes/{version}:publish",
+        "POST /v1/indexes:rollback",
+        "GET /livez",
+        "GET /readyz",
+        "GET /healthz",
+        "GET /info",
+        "GET /metrics",
+    }
+    others = {"GET /v1/search", "GET /"}  # the same by query string; a page for people
+    assert {operation.replace(":path", "") for operation in operations} - others == asked
 
 
 def test_every_search_parameter_can_be_said() -> None:
@@ -404,6 +448,22 @@ def test_lines_without_a_status_are_no_success(script: Callable[..., Script]) ->
     assert next(found).line == 1
     with pytest.raises(NoAnswer, match="expected 2 statuses, found 1"):
         next(found)
+
+
+def test_an_event_is_what_the_service_takes(script: Callable[..., Script]) -> None:
+    one = script(page("v", 0, 1), httpx.Response(202, json={"request_id": "r", "accepted": 2}))
+    answer = one.client.search("tea")
+    when = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+    click = event_calls.Event.of("click", answer, answer.hits[0], client_id="d7", timestamp=when)
+    dwell = event_calls.Event("dwell", "q", "p9", dwell_time=2.5)
+    assert one.client.events([click, dwell]).accepted == 2
+    sent = json.loads(one.seen[1].content)
+    for body in sent:
+        event_schemas.Event.model_validate(body)
+    assert sent[0]["event_attributes"]["position"] == {"ordinal": 1}
+    lost = script(CUT, httpx.Response(202, json={"request_id": "r", "accepted": 1}))
+    with pytest.raises(NoAnswer):
+        lost.client.events([dwell])
 
 
 def test_a_refused_bulk_carries_its_problem(script: Callable[..., Script]) -> None:
