@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from index.engine import Engine
 from service.app import create_app
+from service.batch import BatchAnswer
+from service.embed import EmbedAnswer
 from service.schemas import ProblemAnswer, SearchAnswer
 from service.settings import EncoderSettings, Settings
 
@@ -34,6 +36,8 @@ PARAMETERS = st.fixed_dictionaries(
         "offset": st.integers(-1, 1_001) | ANY_JSON,
         "mode": st.sampled_from(["hybrid", "lexical", "semantic", ""]) | ANY_JSON,
         "min_tier": st.sampled_from(["exact", "substitute", "irrelevant"]) | ANY_JSON,
+        "alpha": st.floats(-0.1, 1.1) | ANY_JSON,
+        "min_relevance": st.floats(-0.1, 1.1) | ANY_JSON,
         "exact": st.booleans() | ANY_JSON,
         "explain": st.booleans() | ANY_JSON,
         "timeout_ms": st.integers(5_000, 60_001) | ANY_JSON,
@@ -92,3 +96,35 @@ def test_any_query_string(ask: Ask, q: str, limit: int, offset: int) -> None:
     check(response)
     if response.status_code == 200:
         assert len(response.json()["hits"]) <= limit
+
+
+@MANY
+@given(searches=st.lists(PARAMETERS | ANY_JSON, max_size=5) | ANY_JSON)
+def test_any_batch(ask: Ask, searches: object) -> None:
+    response = ask("POST", "/v1/search:batch", json={"searches": searches})
+    assert response.status_code in (200, 422), response.text
+    model = BatchAnswer if response.status_code == 200 else ProblemAnswer
+    body = model.model_validate_json(response.content)
+    if isinstance(body, BatchAnswer):
+        assert isinstance(searches, list)
+        assert len(body.results) == len(searches)
+        for one in body.results:
+            assert isinstance(one, SearchAnswer) or one.status == 422
+
+
+@MANY
+@given(texts=st.lists(st.text(max_size=30) | ANY_JSON, max_size=5) | ANY_JSON, side=ANY_JSON)
+def test_any_texts(ask: Ask, texts: object, side: object) -> None:
+    for body in ({"texts": texts}, {"texts": texts, "side": side}):
+        response = ask("POST", "/v1/embed", json=body)
+        assert response.status_code in (200, 422), response.text
+        model = EmbedAnswer if response.status_code == 200 else ProblemAnswer
+        model.model_validate_json(response.content)
+
+
+@MANY
+@given(tag=st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=40))
+def test_any_tag(ask: Ask, tag: str) -> None:
+    headers = {"If-None-Match": tag.encode("latin-1"), "Accept-Encoding": tag.encode("latin-1")}
+    response = ask("GET", "/v1/search?q=red+kettle", headers=headers)
+    assert response.status_code == (304 if tag.strip() == "*" else 200)
