@@ -212,9 +212,11 @@ class ProblemProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         metrics.SHED.labels("slow_client").inc()
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.transport.close()  # its body never came; the route that reads it is told
+        running = self.cycle is not None and not self.cycle.response_complete
+        if running and (self._in_head or self.pipeline or self.cycle.response_started):
+            self.transport.close()  # an answer here would be taken for that of another request
         else:
+            # Its body may be what never came: the route that reads it is told by the closing.
             self._write(_SLOW, new_id(), keep_alive=False)
 
     def _close_if_idle(self) -> None:

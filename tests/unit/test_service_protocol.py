@@ -185,8 +185,19 @@ async def test_body_that_does_not_come_in_is_given_up() -> None:
     async with shop(request_seconds=1) as (server, _):
         reader, writer = await server.connect()
         writer.write(POST + b"b")
-        async with asyncio.timeout(30):
-            assert await reader.read() == b""
+        status, headers, body = await read(reader)
+        assert (status, headers["connection"]) == (408, "close")
+        assert orjson.loads(body)["code"] == "request_timeout"
+        assert await reader.read() == b""
+
+
+async def test_second_request_is_given_up_after_the_first_is_answered() -> None:
+    async with shop(request_seconds=1) as (server, _):
+        reader, writer = await server.connect()
+        writer.write(POST + b"body" + POST + b"b")
+        assert (await read(reader))[0] == 200
+        assert (await read(reader))[0] == 408
+        assert await reader.read() == b""
 
 
 async def test_idle_connection_is_not_a_slow_one() -> None:
