@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -225,7 +226,12 @@ def parse_product(record: Mapping[str, Any], where: str = "product") -> Product:
     Raises CatalogError, with `where`, at anything that `read_products` would skip or leave out.
     """
     report = Reporter(Path(where), CatalogError, Issues(), strict=True)
-    product = _product(dict(record), 1, load_layout("gradus"), report)
+    product = _product(dict(record), 1, _own_layout(), report)
     if product is None:  # a strict reporter raises before
         raise CatalogError("this is no product", where=where)
     return product
+
+
+@cache
+def _own_layout() -> Layout:
+    return load_layout("gradus")

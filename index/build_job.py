@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
-from catalog.artefact import hash_file
 from catalog.atomic import MANIFEST
 from catalog.errors import BundleError, CatalogError, JudgmentError
 from catalog.layout import load_layout
@@ -26,6 +23,7 @@ from index.build import (
     as_shipped,
     build_index,
 )
+from index.build_files import hash_of, snapshot
 from index.build_options import one_of, within
 from index.build_summary import summary
 from index.calibrate import FitOnJudgments, TakeFrom
@@ -93,7 +91,7 @@ class BuildJob:
             parents=self._parents(),
             duplicates=lambda product: repeats.append(self._repeat(product)),
             live=self.live,
-            snapshot=self._snapshot(),
+            snapshot=snapshot(self.as_of, self.products),
         )
         if unknown:
             notes.append(
@@ -155,22 +153,6 @@ class BuildJob:
             columns=declared_kinds(load_layout(layout).typed for layout in self.layouts),
             rules=Rules() if self.rules is None else read_rules(self.rules),
         )
-
-    def _snapshot(self) -> datetime:
-        """When the products were as the files have them: as given, else the oldest file's time."""
-        if self.as_of is None:
-            oldest = min(_changed(path) for path in self.products)
-            return datetime.fromtimestamp(oldest, UTC)
-        try:
-            when = datetime.fromisoformat(self.as_of)
-        except ValueError:
-            raise CatalogError(
-                "this is no time",
-                where="--as-of",
-                expected="ISO 8601, such as 2026-11-20T02:00:00Z",
-                found=self.as_of,
-            ) from None
-        return when if when.tzinfo else when.replace(tzinfo=UTC)
 
     def _notes(self, encoder: EncoderBundle) -> list[str]:
         trained: frozenset[int] = getattr(encoder, "matryoshka", frozenset())
@@ -235,7 +217,7 @@ class BuildJob:
             "query log": self.words.query_log,
         }
         files |= {role: path for role, path in optional.items() if path is not None}
-        return {role: _hash(path) for role, path in files.items()}
+        return {role: hash_of(path) for role, path in files.items()}
 
 
 def _noting(products: Iterable[Product], unknown: dict[str, None]) -> Iterator[Product]:
@@ -243,23 +225,3 @@ def _noting(products: Iterable[Product], unknown: dict[str, None]) -> Iterator[P
     for product in products:
         unknown.pop(product.id, None)
         yield product
-
-
-def _hash(path: Path) -> str:
-    with _readable(path):
-        return hash_file(path)
-
-
-def _changed(path: Path) -> float:
-    with _readable(path):
-        return path.stat().st_mtime
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise CatalogError(
-            f"the file cannot be read: {error.strerror}", where=path, hint="Check the path."
-        ) from error

@@ -22,11 +22,11 @@ from service.keys import require_search
 from service.openapi import problems
 from service.parameters import faults_of, require_json
 from service.problems import Fault, Problem, RequestError
+from service.product_bulk import LINE_TYPES
 from service.search import Json
 from service.settings import Settings, SettingsError
 
 PATH = "/v1/events"
-_LINE_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 _OFF = Problem(404, "events_off", "Events are not kept here: GRADUS_EVENTS__PATH is not set.")
 _EXAMPLE = {
     "action_name": "click",
@@ -165,7 +165,7 @@ async def events(request: Request) -> Response:
 def _read(request: Request, body: bytes, most: int) -> list[Event]:
     """The events of a body, all of them right. Raises RequestError (413, 415, 422)."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media in _LINE_TYPES:
+    if media in LINE_TYPES:
         lines = [(n, line) for n, line in enumerate(body.split(b"\n")) if line.strip()]
         _bound(len(lines), most)
         return _checked((number, _json(line, number)) for number, line in lines)

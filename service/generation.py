@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from time import monotonic
 
-from catalog.errors import BundleError, GradusError, NotReady, QueryError
+from catalog.errors import GradusError, NotReady
 from export.bundle import Encoder, EncoderBundle
 from index.bundle import IndexBundle
 from index.engine import Engine
 from index.known_answers import KnownAnswers
-from index.live.handover import Handed, take_over
+from index.live.handover import take_over
 from index.live.updatable import UpdatableIndex, journal_path
 from index.live.updates import Update, UpdateStatus
 from index.request import SearchRequest, SearchResult
@@ -26,10 +24,8 @@ from service import logs, metrics
 from service.encoding.choice import choose, measure
 from service.encoding.lru import Lru
 from service.encoding.query_encoder import QueryEncoder, VectorCache
+from service.readiness import tell, warm_up
 from service.settings import Settings
-
-_WARM_UP_SECONDS = 5.0
-_NAMED = 20  # products that a log line names
 
 
 @dataclass(eq=False)
@@ -221,7 +217,7 @@ class Opener:
         generation.updates = index
         if index is not None:
             generation.engine, generation.sequence = index.engine, index.sequence
-        _tell(handed, generation.version)
+        tell(handed, generation.version)
 
     def open(self, path: Path, recorded: Iterable[SearchRequest] = ()) -> Generation:
         """Open, verify and warm up another version; takes seconds and belongs in a thread.
@@ -247,48 +243,3 @@ class Opener:
         )
         bundle.check_encoder(encoder)
         return encoder
-
-
-def _tell(handed: Handed, version: str) -> None:
-    """What became of updates of other versions: counted, logged, the lost ones by name."""
-    if handed == Handed():
-        return
-    counts = {
-        "carried": handed.carried,
-        "vanished": len(handed.vanished),
-        "left": handed.left,
-        "overruled": len(handed.overruled),
-    }
-    for outcome, count in counts.items():
-        metrics.UPDATES_CARRIED.labels(outcome).inc(count)
-    fields = {
-        "version": version,
-        **counts,
-        "vanished_ids": handed.vanished[:_NAMED],
-        "overruled_ids": handed.overruled[:_NAMED],
-    }
-    say = logs.service.warning if handed.vanished or handed.overruled else logs.service.info
-    say("live updates were handed over to another version", extra={"fields": fields})
-
-
-def warm_up(engine: Engine, recorded: Iterable[SearchRequest]) -> None:
-    """Run searches that were asked lately, for a few seconds at most.
-
-    Raises BundleError when one of them has no vector or no answer.
-    """
-    until = monotonic() + _WARM_UP_SECONDS
-    for request in recorded:
-        if monotonic() > until:
-            return
-        try:
-            # A filter that this index cannot read is the shopper's trouble, not the index's.
-            with suppress(QueryError):
-                engine.search(replace(request, offset=0))
-        except GradusError:
-            raise
-        except Exception as error:
-            raise BundleError(
-                f"the index opens but cannot answer: {type(error).__name__}: {error}",
-                where=engine.bundle.directory,
-                hint="Build the index again.",
-            ) from error

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from itertools import islice
 from typing import Any
 
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import StreamingResponse
 from starlette.datastructures import Headers
 
-from catalog.errors import GradusError, Overloaded
-from index.live.updates import Delete, Put, UpdateStatus
+from catalog.errors import Overloaded
+from index.live.updates import Delete, Put
 from service import product_lines
 from service.keys import require_admin, require_search
 from service.openapi import problems
 from service.parameters import require_json
-from service.problems import Fault, Problem, RequestError, from_gradus
-from service.product_lines import Line
+from service.problems import Fault, Problem, RequestError
+from service.product_bulk import LINE_TYPES, NDJSON, many
 from service.product_schemas import BulkStatus, ChangedProduct, OneProduct
 from service.search import Json
 from service.state import admission_of, live_index, settings_of, updates_of
-from service.updates import Applied, Updates
+from service.updates import Applied
 
 PATH = "/v1/products"
 ONE = PATH + "/{id:path}"
-NDJSON = "application/x-ndjson"
-_LINE_TYPES = frozenset({NDJSON, "application/ndjson", "application/jsonl"})
-_BATCH = 64  # lines applied at once: none of them is acknowledged before all are on disk
 _EXAMPLE = {"id": "sku-1", "title": "Oat milk 1 l", "brand": "Oatly", "price": 2.49, "stock": 12}
 # Declared here: FastAPI would add its own error shape to a route with a parameter of its making.
 _ID = {
@@ -160,8 +154,8 @@ async def post(request: Request) -> Response:
     goes on, each once its line is on disk and searches see it.
     """
     updates = updates_of(request.app)
-    if _media(request.headers) in _LINE_TYPES:
-        return await _bulk(request, updates)
+    if _media(request.headers) in LINE_TYPES:
+        return await many(request, updates, _columns(request))
     with updates.place():
         _require_json(request.headers)
         body = await request.body()
@@ -170,72 +164,6 @@ async def post(request: Request) -> Response:
             raise RequestError.too_large(most)
         found = product_lines.read_product(product_lines.read_json(body), _columns(request))
         return _changed(request, await updates.apply([Put(found)]))
-
-
-async def _bulk(request: Request, updates: Updates) -> Response:
-    place = updates.place()
-    place.__enter__()
-    try:
-        body = await request.body()
-        settings = settings_of(request.app)
-        most, longest = settings.updates.bulk_lines, settings.limits.body_bytes
-        count = body.count(b"\n") + (not body.endswith(b"\n"))
-        if count > most:
-            detail = f"The body has {count} lines; at most {most} are taken. Send it in parts."
-            raise RequestError(Problem(413, "body_too_large", detail))
-        lines = product_lines.read_lines(body, _columns(request), longest)
-        # What can be refused as a whole is refused before the answer begins.
-        first = await _applied(updates, list(islice(lines, _BATCH)))
-    except BaseException:
-        place.__exit__(None, None, None)
-        raise
-
-    async def statuses() -> AsyncIterator[bytes]:
-        try:
-            yield first
-            while batch := list(islice(lines, _BATCH)):
-                yield await _applied_or_failed(updates, batch)
-        finally:
-            place.__exit__(None, None, None)
-
-    return StreamingResponse(statuses(), media_type=NDJSON, headers={"Cache-Control": "no-store"})
-
-
-async def _applied(updates: Updates, lines: Sequence[Line]) -> bytes:
-    asked = [line.update for line in lines if line.update is not None]
-    applied = await updates.apply(asked) if asked else None
-    found = iter(applied.statuses if applied else ())
-    sequence = applied.sequence if applied else None
-    return b"".join(
-        _line(line, "invalid", line.faults)
-        if line.update is None
-        else _status_line(line, next(found), sequence)
-        for line in lines
-    )
-
-
-async def _applied_or_failed(updates: Updates, lines: Sequence[Line]) -> bytes:
-    """Once the answer has begun, a failure is said line by line: nothing of them was changed."""
-    try:
-        return await _applied(updates, lines)
-    except (GradusError, RequestError) as error:
-        problem = error.problem if isinstance(error, RequestError) else from_gradus(error)
-        fault = Fault("#", f"{problem.code}: {problem.detail}")
-        return b"".join(_line(line, "failed", line.faults or (fault,)) for line in lines)
-
-
-def _status_line(line: Line, status: UpdateStatus, sequence: int | None) -> bytes:
-    faults = (Fault("#", status.error),) if status.error else ()
-    return _line(line, status.outcome, faults, sequence)
-
-
-def _line(line: Line, outcome: str, faults: Sequence[Fault], sequence: int | None = None) -> bytes:
-    body: dict[str, Any] = {"line": line.number, "id": line.id, "outcome": outcome}
-    if sequence is not None:
-        body["sequence"] = sequence
-    if faults:
-        body["errors"] = [fault._asdict() for fault in faults]
-    return orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _changed(request: Request, applied: Applied) -> Response:

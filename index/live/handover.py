@@ -27,7 +27,8 @@ from catalog.errors import GradusError
 from catalog.products import parse_product
 from index.bundle import IndexBundle
 from index.engine import Engine
-from index.live.journal import Entry, Journal, is_sealed, read_journal, stamp
+from index.live.journal import Journal
+from index.live.lines import Entry, is_sealed, read_journal, stamp
 from index.live.updatable import JOURNALS_DIR, UpdatableIndex, journal_path
 from index.live.updates import Delete, Patch, Put, Update, patched
 from index.versions import live

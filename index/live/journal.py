@@ -21,23 +21,16 @@ from __future__ import annotations
 
 import fcntl
 import os
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from catalog.errors import BundleError, NotReady, ServingError
+from index.live.lines import Entry, damaged, entries_of, header_of, line_of, stamp
 
 FORMAT = 1
-_CRC = b',"crc":"%08x"}\n'
-_CRC_LENGTH = len(_CRC % 0)
-_SEAL_BYTES = 2048  # more than the line that seals a journal takes
-
-Entry = dict[str, Any]
 
 
 class Journal:
@@ -93,7 +86,7 @@ class Journal:
     def read(self) -> list[Entry]:
         """Entries written since the last call, in order. Raises BundleError when damaged."""
         data = self._rest()
-        entries, used = _entries(data, self.path)
+        entries, used = entries_of(data, self.path)
         self._offset += used
         return self._noted(entries)
 
@@ -133,7 +126,7 @@ class Journal:
             {"seq": self.sequence + number, "at": at, **body}
             for number, body in enumerate(bodies, 1)
         ]
-        self._write(b"".join(map(_line, entries)))
+        self._write(b"".join(map(line_of, entries)))
         self._noted(entries)
 
     def _noted(self, entries: list[Entry]) -> list[Entry]:
@@ -146,13 +139,13 @@ class Journal:
 
     def _begin(self, index: str) -> None:
         data = self._rest()
-        header = _header(data)
+        header = header_of(data)
         if header is None:
             if b"\n" in data:
-                raise _damaged(self.path, 1)
+                raise damaged(self.path, 1)
             # Nothing, or a first line that was never finished.
             os.ftruncate(self._file, 0)
-            self._write(_line({"journal": FORMAT, "index": index}))
+            self._write(line_of({"journal": FORMAT, "index": index}))
             _sync_directory(self.path.parent)
             return
         if header["index"] != index or header["journal"] != FORMAT:
@@ -209,80 +202,6 @@ class Journal:
             yield
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
-
-
-def stamp(when: datetime) -> str:
-    """A time as journals write it: stamps sort as their times do."""
-    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def read_journal(path: Path) -> tuple[str, list[Entry]]:
-    """The version that a journal belongs to and its entries, without a lock; "" of an unbegun one.
-
-    Raises BundleError when it is damaged.
-    """
-    data = path.read_bytes()
-    header = _header(data)
-    if header is None:
-        if b"\n" in data:
-            raise _damaged(path, 1)
-        return "", []
-    entries, _ = _entries(data[data.index(b"\n") + 1 :], path)
-    return str(header["index"]), entries
-
-
-def is_sealed(path: Path) -> bool:
-    """Whether a journal takes no more updates, by its last line alone."""
-    with path.open("rb") as stream:
-        stream.seek(max(0, os.fstat(stream.fileno()).st_size - _SEAL_BYTES))
-        last = stream.read().rstrip(b"\n").rpartition(b"\n")[2] + b"\n"
-    entry = _parsed(last)
-    return entry is not None and bool(entry.get("sealed"))
-
-
-def _line(entry: Mapping[str, Any]) -> bytes:
-    body = orjson.dumps(entry)[:-1]
-    return body + _CRC % zlib.crc32(body)
-
-
-def _parsed(line: bytes) -> Entry | None:
-    """The entry of one line with its line end; None when it does not check."""
-    body = line[:-_CRC_LENGTH]
-    if line[-_CRC_LENGTH:] != _CRC % zlib.crc32(body):
-        return None
-    entry: Entry = orjson.loads(line)
-    return entry
-
-
-def _header(data: bytes) -> Entry | None:
-    end = data.find(b"\n") + 1
-    entry = _parsed(data[:end]) if end else None
-    return entry if entry is not None and "journal" in entry else None
-
-
-def _entries(data: bytes, path: Path) -> tuple[list[Entry], int]:
-    """Good entries from the beginning of `data`, and how many bytes they take."""
-    entries: list[Entry] = []
-    lines = data.splitlines(keepends=True)
-    used = 0
-    for number, line in enumerate(lines):
-        entry = _parsed(line)
-        if entry is None:
-            if any(_parsed(later) is not None for later in lines[number + 1 :]):
-                raise _damaged(path, number + 1)
-            break
-        entries.append(entry)
-        used += len(line)
-    return entries, used
-
-
-def _damaged(path: Path, line: int) -> BundleError:
-    return BundleError(
-        "the journal of live updates is damaged",
-        where=path,
-        found=f"a line that does not check, {line} lines behind the last good reading",
-        hint="Restore it from a copy, or move it away and send the updates again.",
-    )
 
 
 def _sync_directory(directory: Path) -> None:

@@ -16,7 +16,7 @@ from catalog.model import Product
 from index.build import build_index
 from index.engine import Engine
 from index.live.handover import Handed, take_over
-from index.live.journal import is_sealed
+from index.live.lines import is_sealed
 from index.live.updatable import UpdatableIndex, journal_path
 from index.live.updates import Delete, Patch, Put
 from index.versions import publish
