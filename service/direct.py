@@ -18,7 +18,8 @@ class DirectRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The endpoint. Raises TypeError where there is something to resolve after all."""
         wanted = self.dependant
-        if wanted.dependencies or [*wanted.path_params, *wanted.query_params, *wanted.body_params]:
+        parameters = [*wanted.path_params, *wanted.query_params, *wanted.body_params]
+        if wanted.dependencies or parameters:
             raise TypeError(f"{self.path}: a direct route has no dependencies and no parameters")
         handler: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
         return handler
