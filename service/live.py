@@ -22,7 +22,8 @@ from index.engine import Engine
 from index.request import SearchRequest
 from index.versions import live, publish, resolve
 from service import logs, metrics
-from service.generation import Generation, Opener
+from service.generation import Generation
+from service.opener import Opener
 from service.settings import Settings
 
 _RETRY_SECONDS = 30.0

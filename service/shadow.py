@@ -15,7 +15,7 @@ from catalog.errors import GradusError
 from index.engine import Engine
 from index.request import SearchRequest, SearchResult
 from service import logs, metrics
-from service.generation import Opener
+from service.opener import Opener
 from service.settings import Settings
 
 _DEPTH = 10

@@ -9,8 +9,8 @@ from starlette.applications import Starlette
 
 from index.engine import Engine
 from service.admission import Admission
-from service.generation import Opener
 from service.live import LiveIndex
+from service.opener import Opener
 from service.settings import Settings
 from service.updates import Updates
 

@@ -12,7 +12,7 @@ import pytest
 from catalog.errors import BundleError
 from index.engine import Engine
 from index.known_answers import KNOWN_FILE, KnownAnswers
-from service.generation import Opener
+from service.opener import Opener
 from service.settings import Settings
 
 

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from catalog.errors import HashMismatch, MissingFile
 from index.versions import before_live, live, publish
 from service.app import create_app
-from service.generation import Opener
+from service.opener import Opener
 from service.operation_schemas import Indexes, Info, Published
 from service.schemas import ProblemAnswer, SearchAnswer
 from service.settings import (
