@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.datastructures import Headers
 
 from catalog.errors import Overloaded
@@ -21,8 +22,16 @@ from service.search import Json
 from service.state import admission_of, live_index, settings_of, updates_of
 from service.updates import Applied
 
+
+class _AnyText(PathConvertor):
+    """An id as shops write them: with slashes, and with line ends if need be."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("any", _AnyText())
 PATH = "/v1/products"
-ONE = PATH + "/{id:path}"
+ONE = PATH + "/{id:any}"
 _EXAMPLE = {"id": "sku-1", "title": "Oat milk 1 l", "brand": "Oatly", "price": 2.49, "stock": 12}
 # Declared here: FastAPI would add its own error shape to a route with a parameter of its making.
 _ID = {

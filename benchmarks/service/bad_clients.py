@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from raw_http import BrokenReplyError, receive
 
 KEY = "slow"
-WAIT = 8.0  # seconds, longer than the service gives a request here
+WAIT = 30.0  # seconds, far longer than the service gives a request here
 MEGABYTES_100 = 100_000_000
 _KEY = b"Authorization: Bearer " + KEY.encode() + b"\r\n"
 JSON = b"Content-Type: application/json\r\n"
@@ -134,10 +134,10 @@ CLIENTS = (
     BadClient("head dripping in", dripping(b"GET /v1/search?q=tea HTTP/1.1\r\nCookie: ", b"x"),
               ("408",)),
     BadClient("body dripping in", dripping(head("/v1/search", JSON, length(500)), b" "),
-              ("408", "closed")),
+              ("408",)),
     BadClient("silent", answer, ("408",)),
     BadClient("body that never comes", sending(head("/v1/search", JSON, length(50)), b"{"),
-              ("408", "closed")),
+              ("408",)),
     BadClient("half-closed in its body", half_closed, ("closed", "400", "408")),
     BadClient("gone at once", gone, ("gone",)),
     BadClient("asking without reading", never_reading, ("held back", "closed")),
@@ -178,7 +178,7 @@ WRITERS = (
     BadClient("one line of 1 MB", whole("/v1/products", b'"' + b"x" * 1_000_000, LINES),
               ("200", "429")),
     BadClient("lines dripping in", dripping(head("/v1/products", LINES, length(9_999)), b"\n"),
-              ("408", "closed", "429")),
+              ("408", "429")),
     BadClient("deep JSON in lines", whole("/v1/products", b"[" * 60_000 + b"\n", LINES),
               ("200", "429")),
 )  # fmt: skip

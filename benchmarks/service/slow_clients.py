@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--queries", type=Path, required=True)
     parser.add_argument("--each", type=int, default=20, help="clients of every kind, at once")
     parser.add_argument("--rate", type=float, default=100.0)
+    parser.add_argument("--seconds", type=float, default=16.0, help="of searches beside them")
     parser.add_argument("--most-mib", type=float, default=256.0, help="growth at the peak")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
@@ -71,7 +72,7 @@ def together(server: Server, kinds: Sequence[BadClient], asked: argparse.Namespa
     for thread in threads:
         thread.start()
     threading.Thread(target=watch, daemon=True).start()
-    beside = open_loop(server.port, requests, asked.rate, 2 * WAIT).summary()
+    beside = open_loop(server.port, requests, asked.rate, asked.seconds).summary()
     for thread in threads:
         thread.join()
     time.sleep(1.0)

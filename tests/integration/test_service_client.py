@@ -113,7 +113,7 @@ async def test_embed(shop: AsyncClient) -> None:
 
 
 async def test_products(shop: AsyncClient) -> None:
-    odd = "a/b ü?#%"
+    odd = "a/b\nü?#%"
     added = await shop.put({"id": odd, "title": "Purple samovar", "price": 80.0})
     assert (added.id, added.outcome) == (odd, "added")
     assert (await shop.search("samovar", mode="lexical")).hits[0].id == odd
