@@ -46,7 +46,7 @@ TEACHES := $(addprefix $(ESCI)/,products_extra.jsonl qrels_train.tsv qrels_train
 	qrels_train_llm.tsv queries_unlabelled.txt)
 HELD_OUT := $(ESCI)/qrels_calibration.tsv
 
-esci: $(INDEX) ## Train, export and index real products from DATA/esci, a few minutes.
+esci: $(INDEX) ## Train, export and index real products from DATA/esci, ten minutes or so.
 	@echo "==> esci: done; the index is $(OUT)/index. Serve it, or measure it on your own test file:"
 	@echo "    $(GRADUS) serve --index $(OUT)/index"
 	@echo "    $(GRADUS) evaluate --index $(OUT)/index --qrels YOUR_TEST.tsv --out $(OUT)/evaluation.json"
