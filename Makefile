@@ -85,7 +85,7 @@ $(ESCI)/%:
 
 test: check ## Check, then run every test (under 4 minutes).
 	@echo "==> test: every test; those that want other data are skipped where it is missing"
-	$(ONE_THREAD) $(BIN)/python -m pytest $(ARGS)
+	$(ONE_THREAD) $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev ## Lint, format, types, and who may import whom.
 	@echo "==> check: ruff, mypy, import-linter"
