@@ -158,7 +158,8 @@ class _Run:
                 self._waiting.append(began + number / rate)
                 number += 1
             self._serve_waiting()
-            await asyncio.sleep(0.0005)
+            # Until the next is due, and no oftener: waking up is work.
+            await asyncio.sleep(max(0.0, began + number / rate - perf_counter()))
         return await self._finish()
 
     def answered(self, connection: _Connection, status: int, body: bytes, due: float) -> None:
