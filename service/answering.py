@@ -90,7 +90,8 @@ def concluded(
     if encoded.reason:
         result = replace(result, degraded=_named(result.degraded, encoded.reason))
     drift.count(engine, prepared, result)
-    if use_cache and not result.degraded:
+    # What was found before an update that came meanwhile is not the answer to the next search.
+    if use_cache and not result.degraded and engine is generation.engine:
         generation.answers.put(prepared.request, result)
     return result
 

@@ -67,9 +67,12 @@ class Generation:
 
     def renew(self) -> None:
         """Let searches see what was written. Belongs to the event loop."""
-        if self.updates is None or self.updates.engine is self.engine:
+        if self.updates is None:
             return
-        self.engine, self.sequence = self.updates.engine, self.updates.sequence
+        engine, sequence = self.updates.standing  # the next update may be on its way already
+        if engine is self.engine:
+            return
+        self.engine, self.sequence = engine, sequence
         self.answers.clear()
         self.announce()
 

@@ -12,10 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from catalog.errors import GradusError, NotReady, Overloaded, ServingError
+from catalog.errors import NotReady, Overloaded, ServingError
 from index.live.updates import Update, UpdateStatus
 from service import logs, metrics
-from service.generation import Generation
 from service.live import LiveIndex
 from service.problems import Problem, RequestError
 from service.settings import UpdateSettings
@@ -78,7 +77,7 @@ class Updates:
             await asyncio.sleep(self._settings.watch_seconds)
             try:
                 await self._follow()
-            except (GradusError, OSError) as error:
+            except Exception as error:  # what is not followed now is tried again
                 fields = {"error": str(error)}
                 logs.service.error("live updates cannot be followed", extra={"fields": fields})
                 await asyncio.sleep(_PAUSE_AFTER_A_FAULT)
@@ -96,22 +95,18 @@ class Updates:
             return await self._applied(updates)
 
     async def _applied(self, updates: Sequence[Update]) -> Applied:
+        # Once begun it is done to the end, and then seen: a client that goes away changes nothing.
+        return await asyncio.shield(self._written(updates))
+
+    async def _written(self, updates: Sequence[Update]) -> Applied:
         generation = self._live.generation.acquire()
         try:
-            statuses = await self._in_thread(generation, updates)
+            loop = asyncio.get_running_loop()
+            statuses = await loop.run_in_executor(self._thread, generation.write, updates)
+            generation.renew()
             return Applied(statuses, generation.version, generation.sequence)
         finally:
             generation.release()
-
-    async def _in_thread(
-        self, generation: Generation, updates: Sequence[Update]
-    ) -> list[UpdateStatus]:
-        loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._thread, generation.write, updates)
-        # Once begun it is done to the end, and then seen: a client that goes away changes nothing.
-        statuses = await asyncio.shield(work)
-        generation.renew()
-        return statuses
 
     async def _follow(self) -> None:
         generation = self._live.generation

@@ -48,6 +48,7 @@ class UpdatableIndex:
         self._writer = threading.Lock()
         self._overlay = Overlay.over(engine.bundle)
         self._engine = engine
+        self._standing = (engine, 0)
         self.refresh()
 
     @classmethod
@@ -67,6 +68,14 @@ class UpdatableIndex:
     def sequence(self) -> int:
         """Number of the last update, 0 before the first; counts on over restarts."""
         return 0 if self._journal is None else self._journal.sequence
+
+    @property
+    def standing(self) -> tuple[Engine, int]:
+        """The catalogue and the number of the last update in it, while others write, too.
+
+        `sequence` runs ahead of `engine` from the sync to the end of a write.
+        """
+        return self._standing
 
     @property
     def changed(self) -> bool:
@@ -221,3 +230,4 @@ class UpdatableIndex:
         if additions or gone:
             self._overlay = self._overlay.changed(additions, gone)
             self._engine = self._base.over(self._overlay.bundle())
+        self._standing = (self._engine, self.sequence)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import shutil
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -19,11 +20,16 @@ import pytest
 from fastapi import FastAPI
 
 from catalog.errors import BundleError
+from catalog.products import parse_product
 from export.bundle import EncoderBundle
 from index.build import build_index
+from index.live.overlay import Overlay
 from index.live.updatable import journal_path
+from index.live.updates import Put
 from index.versions import live, publish
 from service.app import create_app
+from service.encoding.query_encoder import QueryEncoder
+from service.generation import Generation
 from service.product_schemas import BulkStatus, ChangedProduct, OneProduct
 from service.schemas import ProblemAnswer
 from service.settings import (
@@ -376,6 +382,70 @@ async def test_searches_go_on_while_many_are_written(client: httpx.AsyncClient) 
     assert len(writing.result().text.splitlines()) == 300
     assert seen == sorted(seen)
     assert len(seen) > 3
+
+
+async def test_no_tag_stands_for_two_states(
+    client: httpx.AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await one(client, "p001")).index.sequence == 0
+    generation, whole = live_index(app).generation, Overlay.changed
+    first, second = (Put(parse_product(FLASK | {"id": name})) for name in ("new-1", "new-2"))
+    between: list[tuple[int, Any, Any]] = []
+
+    def written_but_not_seen(self: Overlay, *rows: Any) -> Overlay:
+        generation.renew()  # for the update before this one
+        store = generation.engine.bundle.store
+        between.append((generation.sequence, store.row("new-1"), store.row("new-2")))
+        return whole(self, *rows)
+
+    generation.write([first])
+    monkeypatch.setattr(Overlay, "changed", written_but_not_seen)
+    generation.write([second])
+    assert between == [(1, 120, None)]
+    generation.renew()
+    assert generation.sequence == 2
+
+
+async def test_a_client_that_goes_away_leaves_nothing_half_seen(
+    client: httpx.AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generation = live_index(app).generation
+    began, go_on, write = threading.Event(), threading.Event(), Generation.write
+
+    def slowly(self: Generation, updates: Any) -> Any:
+        began.set()
+        assert go_on.wait(SECONDS)
+        return write(self, updates)
+
+    monkeypatch.setattr(Generation, "write", slowly)
+    put = updates_of(app).apply([Put(parse_product(FLASK))])
+    asking = asyncio.create_task(put)
+    await eventually(began.is_set)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert generation.users == 1  # its journal is still being written
+    go_on.set()
+    await eventually(lambda: generation.users == 0)
+    assert "new-1" in await found(client)
+
+
+async def test_what_was_found_before_an_update_is_not_kept(
+    client: httpx.AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searches, many = [{"q": "steel red flask", "min_tier": "irrelevant"}], QueryEncoder.many
+
+    async def meanwhile(self: QueryEncoder, *args: Any, **more: Any) -> Any:
+        changed(await client.post("/v1/products", json=FLASK, headers=ADMIN))
+        return await many(self, *args, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(QueryEncoder, "many", meanwhile)
+        batch = (await client.post("/v1/search:batch", json={"searches": searches})).json()
+    (before,) = batch["results"]
+    after = (await client.post("/v1/search", json=searches[0])).json()
+    assert "new-1" not in {hit["id"] for hit in before["hits"]}
+    assert "new-1" in {hit["id"] for hit in after["hits"]}
 
 
 async def test_full_disk_is_said(
