@@ -32,7 +32,10 @@ class TextEncoder(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A text to encode; `length` in tokens, `gone` says that nobody waits any more."""
+    """A text to encode; `length` in tokens, `gone` says that nobody waits any more.
+
+    `gone` is not asked again once it has said so.
+    """
 
     text: str
     deliver: Callable[[Outcome], None]
@@ -128,19 +131,19 @@ class Lane:
             before = len(self._jobs)
             while self._jobs and self._jobs[0].gone():
                 self._jobs.popleft()
-            dropped = before - len(self._jobs)
             batch = [self._jobs.popleft()] if self._jobs else []
             if batch and self._rows > 1:
                 batch += self._alike(batch[0].length, self._rows - 1)
+            dropped = before - len(self._jobs) - len(batch)
         if dropped:
             self._on_dropped(dropped)
         return batch
 
     def _alike(self, length: int, most: int) -> list[Job]:
-        alike = [job for job in self._jobs if job.length == length and not job.gone()][:most]
+        alike = [job for job in self._jobs if job.length == length][:most]
         for job in alike:
             self._jobs.remove(job)
-        return alike
+        return [job for job in alike if not job.gone()]  # who is told that nobody waits is dropped
 
     def _encode(self, texts: list[str]) -> Sequence[Outcome]:
         try:

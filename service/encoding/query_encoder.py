@@ -154,6 +154,8 @@ class QueryEncoder:
 
     def close(self) -> None:
         """End the threads."""
+        if self._breaker.open:  # nothing of it is left to be mended
+            metrics.ENCODER_DOWN.set(0)
         self._mender.close()
         self._bulk.close()
         self._lane.close()
@@ -177,7 +179,8 @@ class QueryEncoder:
         flight = self._flights[text] = _Flight(loop.create_future(), [passenger])
 
         def land(found: Outcome) -> None:
-            self._flights.pop(text, None)
+            if self._flights.get(text) is flight:
+                del self._flights[text]
             flight.landed.set_result(found)
 
         def deliver(found: Outcome) -> None:
@@ -214,6 +217,7 @@ class QueryEncoder:
         """Called by the mender's thread once `encoder` has given the vectors it should."""
         if encoder is not self._lane.encoder or self._lane.stuck_for() > 0:
             before, self._lane = self._lane, self._open_lane(encoder, self._rows)
+            self._flights = {}  # those of the old lane may never land
             before.close()
         self._breaker.mended()
         metrics.ENCODER_DOWN.set(0)

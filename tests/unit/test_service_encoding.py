@@ -15,6 +15,7 @@ from service.encoding.choice import Choice, choose
 from service.encoding.lane import Busy, Job, Lane
 from service.encoding.lru import Lru
 from service.encoding.query_encoder import Encoded, QueryEncoder
+from service.metrics import REGISTRY
 
 PATIENCE = 30.0  # seconds that no test waits in earnest
 
@@ -209,6 +210,27 @@ def test_search_in_a_hurry_says_nothing_about_the_encoder(encoder: Scripted) -> 
     assert not made.down
 
 
+def test_texts_of_a_call_that_never_ends_are_encoded_once_mended(encoder: Scripted) -> None:
+    made, ask = serving(encoder, "queued", most_waiting=3, max_wait=0.05, reopen=lambda: Scripted())
+    encoder.mode = "hang"
+    for text in ("tea", "milk", "soup"):
+        assert ask(text) == Encoded(None, "slow")
+    eventually(lambda: not made.down)
+    assert ask("tea").vector is not None
+    assert ask("rice").vector is not None
+    made.close()
+
+
+def test_an_encoder_that_is_let_go_while_it_is_out_is_not_counted(encoder: Scripted) -> None:
+    made, ask = serving(encoder)
+    encoder.mode = "fail"
+    while not made.down:
+        ask("a")
+    assert REGISTRY.get_sample_value("gradus_encoder_down") == 1.0
+    made.close()
+    assert REGISTRY.get_sample_value("gradus_encoder_down") == 0.0
+
+
 def outcomes(lane: Lane, jobs: list[tuple[str, int, bool]]) -> None:
     done = threading.Semaphore(0)
     for text, length, gone in jobs:
@@ -232,6 +254,23 @@ def test_calls_hold_texts_of_one_length_and_nothing_for_nobody(encoder: Scripted
     assert encoder.calls[1:] == [["a", "c"], ["bb"], ["d"]]
     assert sum(dropped) <= 1  # the last one may still be waiting
     assert max(sizes) == 2
+
+
+def test_who_has_gone_is_asked_once(encoder: Scripted) -> None:
+    asked: list[str] = []
+    lane = Lane(encoder, rows=4)
+    encoder.mode = "hang"  # until all of them wait
+    lane.submit(Job("first", lambda _found: None))
+    eventually(lambda: encoder.calls == [["first"]])
+    encoder.mode = "well"
+    lane.submit(Job("a", lambda _found: None))
+    lane.submit(Job("b", lambda _found: None, lambda: asked.append("b") or True))
+    encoder.release.set()
+    eventually(lambda: ["a"] in encoder.calls)
+    lane.submit(Job("c", lambda _found: None))
+    eventually(lambda: ["c"] in encoder.calls)
+    assert asked == ["b"]
+    lane.close()
 
 
 def test_lane_lets_go_of_what_hangs(encoder: Scripted) -> None:
