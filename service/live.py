@@ -17,7 +17,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from catalog.errors import GradusError, NotReady
+from catalog.errors import NotReady
 from index.engine import Engine
 from index.request import SearchRequest
 from index.versions import live, publish, resolve
@@ -94,7 +94,7 @@ class LiveIndex:
             try:
                 await self.follow()
                 refused = ""
-            except (GradusError, OSError):
+            except Exception:  # whatever it was, it is logged, and the next version may be better
                 refused, retry_at = name, clock() + _RETRY_SECONDS
 
     async def follow(self) -> None:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -114,6 +115,29 @@ async def test_current_is_followed(
     publish(root, "one")
     await eventually(lambda: live_index(app).generation.version == "one")
     assert "gradus_index_swaps_total" in (await client.get("/metrics")).text
+
+
+async def test_current_is_followed_after_a_fault_of_ours(
+    client: httpx.AsyncClient, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+    whole = Opener.open
+
+    def falters(self: Opener, path: Path, *rest: Any) -> Any:
+        tried.append(path.name)
+        if path.name == "two":
+            raise RuntimeError("no error of an index")
+        return whole(self, path, *rest)
+
+    shutil.copytree(root / "versions" / "one", root / "versions" / "three")
+    monkeypatch.setattr(Opener, "open", falters)
+    publish(root, "two")
+    await eventually(lambda: tried == ["two"])
+    publish(root, "three")
+    await eventually(lambda: tried == ["two", "three"])
+    async with asyncio.timeout(SECONDS):
+        while await served_by(client) != "three":
+            await asyncio.sleep(0.01)
 
 
 async def test_no_answer_is_lost_or_mixed_while_versions_change(
