@@ -11,7 +11,6 @@ import threading
 from queue import Full, Queue
 from time import perf_counter
 
-from catalog.errors import GradusError
 from index.engine import Engine
 from index.request import SearchRequest, SearchResult
 from service import logs, metrics
@@ -50,7 +49,7 @@ class Shadow:
         while (pair := self._waiting.get()) is not None:
             try:
                 self._compare(*pair)
-            except GradusError as error:
+            except Exception as error:  # a fault of one search must not end the comparison
                 fields = {"error": str(error)}
                 logs.service.warning("the shadow index cannot answer", extra={"fields": fields})
 
