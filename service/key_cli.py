@@ -28,7 +28,7 @@ def key(
 
     The key goes to whoever calls the service and is shown only now; the service holds its hash:
 
-        export GRADUS_KEYS__SEARCH_SHA256='["<hash>", "<hash of another>"]'
+        export GRADUS_KEYS__SEARCH_SHA256=<hash>,<hash of another>
     """
     if given:
         typer.echo(sha256(sys.stdin.readline().rstrip("\r\n").encode()).hexdigest())
@@ -36,4 +36,4 @@ def key(
     made = f"gradus_{'admin' if admin else 'search'}_{secrets.token_urlsafe(_RANDOM_BYTES)}"
     setting = f"GRADUS_KEYS__{'ADMIN' if admin else 'SEARCH'}_SHA256"
     typer.echo(f"key      {made}")
-    typer.echo(f"setting  {setting}='[\"{sha256(made.encode()).hexdigest()}\"]'")
+    typer.echo(f"setting  {setting}={sha256(made.encode()).hexdigest()}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_settings import NoDecode
 
 # A key that is pasted here instead of its hash is refused at the start.
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
@@ -168,16 +170,31 @@ class ShadowSettings(BaseModel):
     )
 
 
+def listed(value: object) -> object:
+    """`a,b`, `a b` or a JSON list as a list: an environment holds only text."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise ValueError(f"this is no JSON list: {error}") from error
+    return value.replace(",", " ").split()
+
+
+Hashes = Annotated[tuple[Sha256, ...], NoDecode, BeforeValidator(listed)]
+
+
 class KeySettings(BaseModel):
     """Who may do what. Keys stand here as their hashes only; `gradus key` makes both."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    admin_sha256: tuple[Sha256, ...] = Field(
+    admin_sha256: Hashes = Field(
         default=(),
         description="Sha256 of each admin key, hexadecimal; admin routes are closed without one.",
     )
-    search_sha256: tuple[Sha256, ...] = Field(
+    search_sha256: Hashes = Field(
         default=(),
         description="Sha256 of each search key, hexadecimal; searches are open without one.",
     )
@@ -210,7 +227,7 @@ class HttpSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    origins: tuple[Origin, ...] = Field(
+    origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(listed)] = Field(
         default=(),
         description="Origins whose pages may read answers (CORS), `*` for all; none without one.",
     )

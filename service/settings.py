@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import pydantic_settings
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -111,6 +112,10 @@ def load_settings(**overrides: Any) -> Settings:
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**given)
+    except pydantic_settings.SettingsError as error:
+        raise SettingsError(
+            f"a setting cannot be read: {error}", hint="docs/operations.md lists every setting."
+        ) from error
     except ValidationError as error:
         faults = "; ".join(
             f"{variable_name(fault['loc'])}: {fault['msg']}" for fault in error.errors()

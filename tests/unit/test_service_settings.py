@@ -80,3 +80,30 @@ def test_names_cover_every_field() -> None:
 def test_slips_of_the_pen_are_found() -> None:
     given = {"GRADUS_PROT": "1", "GRADUS_PORT": "1", "GRADUS_LOG": "{}", "PATH": "/bin"}
     assert unknown_variables(given) == ["GRADUS_PROT"]
+
+
+@pytest.mark.parametrize("form", ["{a}", "{a},{b}", "{a} {b}", '["{a}", "{b}"]'])
+def test_lists_are_read_as_people_write_them(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = "a" * 64, "B" * 64
+    text = form.format(a=first, b=second)
+    monkeypatch.setenv("GRADUS_KEYS__ADMIN_SHA256", text)
+    assert load_settings().keys.admin_sha256 == ((first, second) if "B" in text else (first,))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("GRADUS_KEYS__ADMIN_SHA256", "a-plain-key", "GRADUS_KEYS__ADMIN_SHA256__0"),
+        ("GRADUS_KEYS__SEARCH_SHA256", '["abc', "no JSON list"),
+        ("GRADUS_HTTP__ORIGINS", "shop.example", "GRADUS_HTTP__ORIGINS__0"),
+        ("GRADUS_KEYS", "abc", 'field "keys"'),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_one_line(
+    name: str, value: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)
