@@ -70,8 +70,12 @@ class Recorder:
     def take(self, events: list[Event]) -> None:
         """Take events on, all or none. Raises Overloaded, or ServingError while the disk fails."""
         now = _now()
+        # What a shopper typed is kept as the setting wants it, whoever sends it.
+        left_out = None if self.text == "on" else {"user_query"}
         records = [
-            orjson.dumps({"timestamp": now, **event.model_dump(exclude_none=True)})
+            orjson.dumps(
+                {"timestamp": now, **event.model_dump(exclude_none=True, exclude=left_out)}
+            )
             for event in events
         ]
         if not self.log.put("events", records):

@@ -255,6 +255,9 @@ async def test_text_of_queries_is_kept_only_when_it_may_be(
     quiet = settings(kept, log=LogSettings(query=wanted))
     async with serving(create_app(quiet, engine)) as client:
         answer = (await client.get("/v1/search?q=secret+kettle&limit=3")).json()
+        told = CLICK | {"user_query": "secret kettle"}
+        assert accepted(await client.post("/v1/events", json=told)) == 1
+    assert "secret" not in json.dumps(records(kept, "events"))
     (record,) = records(kept, "queries")
     assert record["query_id"] == answer["query_id"]
     assert record["query_response_hit_ids"] == [hit["id"] for hit in answer["hits"]]
