@@ -20,11 +20,12 @@ import typer
 
 from catalog.readers import read_queries
 from service import demo_steps
-from service.demo_steps import DemoError
+from service.demo_process import DemoError, StoppedError, alone, end, heeding
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 HOST = "127.0.0.1"
 _START_SECONDS = 60
+_DRAIN_SECONDS = 15.0
 _SHOWN = 5
 
 
@@ -44,13 +45,22 @@ def demo(
     if serve:
         _check_port(port)
     out.mkdir(parents=True, exist_ok=True)
-    if fresh:
-        (out / demo_steps.RECORD).unlink(missing_ok=True)
     began = time.monotonic()
-    demo_steps.run(out, demo_steps.plan(products, seed), _say)
+    try:
+        _make(out, demo_steps.plan(products, seed), fresh=fresh)
+    except StoppedError as stopped:
+        typer.echo(f"gradus: {stopped}", err=True)
+        sys.exit(stopped.status)
     _say(f"all steps after {time.monotonic() - began:.1f} s; {_measured(out / 'evaluation.json')}")
     if serve:
         sys.exit(_serve(out, port))
+
+
+def _make(out: Path, steps: list[demo_steps.Step], *, fresh: bool) -> None:
+    with heeding() as sign, alone(out):
+        if fresh:
+            (out / demo_steps.RECORD).unlink(missing_ok=True)
+        demo_steps.run(out, steps, _say, sign)
 
 
 def pick(answers: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -74,7 +84,8 @@ def rendered(answer: dict[str, Any]) -> list[str]:
 
 
 def _serve(out: Path, port: int) -> int:
-    signal.signal(signal.SIGTERM, _stop)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell's `&` had the second one ignored
+        signal.signal(number, _stop)
     command = [sys.executable, "-m", "gradus", "serve", "--index", str(out / "index")]
     command += ["--host", HOST, "--port", str(port), "--workers", "1"]
     quiet = {"GRADUS_LOG__ACCESS": "false", **os.environ}
@@ -86,7 +97,7 @@ def _serve(out: Path, port: int) -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        _end(child)
+        end(child, _DRAIN_SECONDS)
 
 
 def _show(out: Path, port: int) -> None:
@@ -124,16 +135,6 @@ def _await_ready(child: subprocess.Popen[bytes], port: int) -> None:
         except (HTTPError, URLError, TimeoutError, ConnectionError):
             time.sleep(0.05)
     raise DemoError(f"the service was not ready within {_START_SECONDS} s")
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    if child.poll() is not None:
-        return
-    child.terminate()
-    try:
-        child.wait(timeout=15)
-    except subprocess.TimeoutExpired:
-        child.kill()
 
 
 def _check_port(port: int) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -20,16 +19,11 @@ from typing import Any
 
 from catalog.artefact import hash_file, read_manifest
 from catalog.errors import GradusError
+from service.demo_process import DemoError, StopSign, run_process
 
 RECORD = "steps.json"
 RECIPE = "demo"
 Say = Callable[[str], None]
-
-
-class DemoError(GradusError):
-    """A step of the demo failed."""
-
-    code = "demo_error"
 
 
 @dataclass(frozen=True)
@@ -102,10 +96,15 @@ def plan(products: int, seed: int) -> list[Step]:
     ]
 
 
-def run(out: Path, steps: list[Step], say: Say) -> None:
-    """Run every step whose artefact is not there already. Raises DemoError when one fails."""
+def run(out: Path, steps: list[Step], say: Say, sign: StopSign | None = None) -> None:
+    """Run every step whose artefact is not there already, until there is a `sign` to stop.
+
+    Raises DemoError when one fails, StoppedError when there was a sign.
+    """
+    sign = sign or StopSign()
     record = _load_record(out)
     for number, step in enumerate(steps, 1):
+        sign.heed(step.name)
         label = f"[{number}/{len(steps)}] {step.name}"
         began = time.monotonic()
         key = _key(out, step)
@@ -113,10 +112,11 @@ def run(out: Path, steps: list[Step], say: Say) -> None:
             say(f"{label}: already there ({time.monotonic() - began:.1f} s to verify)")
             continue
         say(f"{label}: {step.purpose}")
-        _execute(out, step)
+        _execute(out, step, sign)
         record[step.name] = {"key": key, "made": fingerprint(out / step.writes, step.kind)}
         _save_record(out, record)
         say(f"{label}: done in {time.monotonic() - began:.1f} s")
+    sign.heed(steps[-1].name)
 
 
 def fingerprint(path: Path, kind: str = "") -> str:
@@ -161,8 +161,8 @@ def _recipe_hash() -> str:
     return "".join(hash_file(file) for file in files)
 
 
-def _execute(out: Path, step: Step) -> None:
-    status = subprocess.run(command_line(out, step), check=False).returncode
+def _execute(out: Path, step: Step, sign: StopSign) -> None:
+    status = run_process(command_line(out, step), step.name, sign)
     if status == 0:
         return
     if status < 0:

@@ -12,7 +12,8 @@ import pytest
 from catalog.artefact import write_manifest, writing
 from catalog.errors import ServingError
 from service import demo, demo_steps
-from service.demo_steps import DemoError, Step, command_line, fingerprint, plan
+from service.demo_process import DemoError, StopSign
+from service.demo_steps import Step, command_line, fingerprint, plan
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Runs copy the first input (or the last word) to the output, and are listed here."""
     ran: list[str] = []
 
-    def execute(out: Path, step: Step) -> None:
+    def execute(out: Path, step: Step, _sign: StopSign) -> None:
         ran.append(step.name)
         text = "".join((out / path).read_text() for path in step.reads) or step.command[-1]
         (out / step.writes).write_text(f"{step.name} of {text}")
