@@ -23,7 +23,7 @@ from training.network import text_template
 from training.ranks import Ranks, joined
 from training.recipe import Recipe
 from training.run import Run
-from training.work import held, prepare, work_path
+from training.work import held, prepare, refuse_held, work_path
 
 
 def run_job(
@@ -66,6 +66,8 @@ def _train(
     say: Callable[[str], None],
 ) -> None:
     began = time.monotonic()
+    if ranks.first:
+        refuse_held(out)
     corpus = _read(recipe, files, say)
     with _opened(judge, corpus, files) as opened:
         judges = {opened.source: opened.judge} if opened else {}

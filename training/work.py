@@ -47,6 +47,18 @@ def held(out: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def refuse_held(out: Path) -> None:
+    """Say before the first file is read, minutes earlier than `held`, that another run is here.
+
+    Raises:
+        TrainingError: another run is writing to `out`.
+
+    """
+    if (_root(out) / _LOCK).exists():
+        with held(out):
+            pass
+
+
 def prepare(work: Path) -> None:
     """Make a run's directory; what another recipe or other inputs left beside it is removed."""
     for other in work.parent.iterdir():

@@ -128,6 +128,8 @@ def test_a_second_run_is_refused_and_leaves_the_first_ones_work(shop: Path, tmp_
         with pytest.raises(TrainingError, match="another training run is writing here") as raised:
             run_job(recipe, files, out, threads=1, say=lambda line: None)
         assert raised.value.where == str(out)
+        with pytest.raises(TrainingError, match="another training run"):  # before a file is read
+            run_job(recipe, CorpusFiles([out / "none"]), out, threads=1, say=lambda line: None)
         assert (first / "checkpoint").read_text() == "hours of work"
     # The first one was stopped: its work stays until another recipe wants the place.
     assert (first / "checkpoint").is_file()
