@@ -1,4 +1,8 @@
-"""`/`: the storefront page, one file without anything from elsewhere."""
+"""`/`: the storefront page, sent as one file without anything from elsewhere.
+
+Style and scripts are files of their own in `static`, put into the page as it is read: what stands
+in the page can be allowed by its hash, and a browser asks once.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,8 @@ from fastapi.responses import HTMLResponse
 from service.openapi import problems
 
 router = APIRouter(tags=["page"])
-_FILE = Path(__file__).parent / "static" / "index.html"
+_STATIC = Path(__file__).parent / "static"
+_SCRIPTS = ("cards.js", "access.js", "suggest.js", "search.js")  # the last one starts
 
 
 @router.get("/", response_class=HTMLResponse, responses=problems(405, path="/"))
@@ -33,8 +38,15 @@ async def storefront() -> Response:
 
 @cache
 def _storefront() -> tuple[str, str]:
-    html = _FILE.read_text(encoding="utf-8")
+    html = _read("index.html")
+    html = html.replace("<style></style>", f"<style>\n{_read('page.css')}</style>")
+    scripts = "\n".join(_read(name) for name in _SCRIPTS)
+    html = html.replace("<script></script>", f"<script>\n{scripts}</script>")
     return html, content_policy(html)
+
+
+def _read(name: str) -> str:
+    return (_STATIC / name).read_text(encoding="utf-8")
 
 
 def content_policy(html: str) -> str:

@@ -99,6 +99,22 @@ async def test_page_runs_nothing_but_its_own(client: httpx.AsyncClient) -> None:
     assert not re.search(r"<[^>]+\s(on\w+|style)=", response.text)
 
 
+async def test_page_holds_what_its_script_asks_for(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/")).text
+    ids = re.findall(r'\bid="([\w-]+)"', page)
+    asked = re.findall(r'getElementById\("([\w-]+)"\)', page)
+    assert len(asked) > 5
+    assert set(asked) <= set(ids)
+    assert len(set(ids)) == len(ids)
+    (field,) = re.findall(r'<input[^>]*id="q"[^>]*>', page)
+    for said in ('role="combobox"', 'aria-controls="offers"', 'aria-expanded="false"'):
+        assert said in field
+    for route in re.findall(r'fetch\("(/[^"?]*)', page):
+        assert (await client.get(route, params={"q": "kettle"})).status_code == 200
+    assert "<script></script>" not in page
+    assert "<style></style>" not in page
+
+
 async def test_docs_page(client: httpx.AsyncClient) -> None:
     assert (await client.get("/docs")).status_code == 200
     assert (await client.get("/openapi.json")).json()["info"]["title"] == "Gradus"
