@@ -46,9 +46,11 @@ def serve(
     for name in unknown_variables():
         _say(f"no setting is called {name}; it has no effect")
     # In this process and before any other: a damaged index ends here, in one line.
-    opened = [open_engine(settings)]
+    engine, products = open_engine(settings)
+    opened = [engine]
     check_place(settings)
-    described = _describe(settings, len(opened[0].bundle.store))
+    described = _describe(settings, engine.bundle.products, products)
+    del engine  # the server lets go of it when another version takes over
     if check:
         _say(f"settings and index are fine: {described}")
         return
@@ -62,9 +64,11 @@ def serve(
     _say("stopped")
 
 
-def _describe(settings: Settings, products: int) -> str:
+def _describe(settings: Settings, built: int, products: int) -> str:
+    """`products` after live updates; the number `built` is told where it is another."""
+    updated = "" if products == built else f" (built with {built})"
     processes = "1 worker" if settings.processes == 1 else f"{settings.processes} workers"
-    return f"{products} products from {settings.index}, {processes}"
+    return f"{products} products{updated} from {settings.index}, {processes}"
 
 
 def _say(line: str) -> None:

@@ -100,12 +100,18 @@ class Opener:
         root = self.settings.index
         return root if (root / CURRENT).is_symlink() else None
 
-    def check_journal(self, engine: Engine) -> None:
-        """Replay the live updates of a version. Raises BundleError when they are damaged."""
+    def check_journal(self, engine: Engine) -> int:
+        """Replay the live updates of a version; how many products there are with them.
+
+        Raises BundleError when they are damaged.
+        """
         if self.root is not None:
             journal = journal_path(self.root, engine.bundle.version)
             if journal.exists():
-                UpdatableIndex.open(engine, journal).close()
+                updated = UpdatableIndex.open(engine, journal)
+                updated.close()
+                return updated.engine.bundle.products
+        return engine.bundle.products
 
     def catch_up(self, generation: Generation, *, final: bool) -> None:
         """Bring a generation that does not serve yet up to date with the journals of the root.

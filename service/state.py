@@ -84,8 +84,10 @@ def uptime_seconds(app: Starlette) -> float:
     return round(time.monotonic() - float(app.state.began), 1)
 
 
-def open_engine(settings: Settings, *, verify: bool | None = None) -> Engine:
+def open_engine(settings: Settings, *, verify: bool | None = None) -> tuple[Engine, int]:
     """Open the index of the settings, a root's live version or one version.
+
+    Returns it as it was built, and how many products there are after its live updates.
 
     Raises MissingFile when there is no index at this path, and another BundleError when it is
     damaged, too new, its vectors are of another encoder, or that encoder gives other vectors here,
@@ -93,5 +95,4 @@ def open_engine(settings: Settings, *, verify: bool | None = None) -> Engine:
     """
     opener = Opener.of(settings)
     engine = opener.engine(settings.index, verify=settings.verify if verify is None else verify)
-    opener.check_journal(engine)
-    return engine
+    return engine, opener.check_journal(engine)

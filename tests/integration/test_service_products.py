@@ -18,6 +18,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from fastapi import FastAPI
+from typer.testing import CliRunner
 
 from catalog.errors import BundleError
 from catalog.products import parse_product
@@ -27,6 +28,7 @@ from index.live.overlay import Overlay
 from index.live.updatable import journal_path
 from index.live.updates import Put
 from index.versions import live, publish
+from service import cli
 from service.app import create_app
 from service.encoding.query_encoder import QueryEncoder
 from service.generation import Generation
@@ -472,6 +474,23 @@ async def test_a_damaged_journal_is_refused_at_the_start(client, root: Path) -> 
     path.write_bytes(lines[0] + lines[1][:-30] + b"\n" + lines[2])
     with pytest.raises(BundleError, match="journal of live updates is damaged"):
         open_engine(settings(root))
+
+
+async def test_the_banner_counts_live_updates(client: httpx.AsyncClient, root: Path) -> None:
+    def banner() -> str:
+        done = CliRunner().invoke(cli.app, ["--index", str(root), "--check"])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    assert f": 120 products from {root}" in banner()
+    for name in ("p003", "p004"):
+        changed(await client.delete(f"/v1/products/{name}", headers=ADMIN))
+    assert f": 118 products (built with 120) from {root}" in banner()
+    changed(await client.post("/v1/products", json=FLASK, headers=ADMIN))
+    assert ": 119 products (built with 120)" in banner()
+    for name in ("p003", "p004"):
+        changed(await client.post("/v1/products", json={**FLASK, "id": name}, headers=ADMIN))
+    assert ": 121 products (built with 120)" in banner()
 
 
 def rebuild(root: Path, tiny_bundle: Path, products: Any, **more: Any) -> str:

@@ -275,7 +275,7 @@ from service.app import create_app
 from service.settings import Settings
 from service.state import open_engine
 from index.request import SearchRequest
-engine = open_engine(Settings(index={str(served_index)!r}))
+engine, _ = open_engine(Settings(index={str(served_index)!r}))
 create_app(Settings(), engine)
 print(len(engine.search(SearchRequest("red kettle")).hits))
 """
