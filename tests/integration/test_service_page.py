@@ -175,6 +175,21 @@ def test_completion_shows_texts_as_texts_and_waits(url: str, page: Any) -> None:
     assert page.locator("#q").evaluate("field => field === document.activeElement")
 
 
+def test_a_call_that_is_late_is_given_up(url: str, page: Any) -> None:
+    def answer(route: Any) -> None:
+        if not route.request.url.endswith("q=te"):  # that one never comes
+            route.fulfill(json={"suggestions": [{"text": "tea", "kind": "query"}]})
+
+    page.route("**/v1/suggest*", answer)
+    page.goto(url)
+    with page.expect_request("**/v1/suggest?q=te"):
+        page.locator("#q").press_sequentially("te")
+    with page.expect_event("requestfailed") as given_up:
+        page.locator("#q").press_sequentially("a")
+    assert given_up.value.url.endswith("q=te")
+    page.locator("#offers [role=option]").wait_for()
+
+
 def test_numbers_add_up_with_irrelevant_hits(url: str, page: Any) -> None:
     page.goto(f"{url}/?q=kettle&min_tier=irrelevant")
     wait_for_hits(page, "kettle")
