@@ -27,6 +27,7 @@ from service.workers import MULTIPROCESS_VARIABLE, Workers
 
 _OPENING_SECONDS = 300
 _LAST_CALL_SECONDS = 0.05
+_ALL_DEAF_SECONDS = 0.15
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -115,9 +116,16 @@ class DrainingServer(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let in who has connected by now, for closing the socket would cut them off; then end."""
+        """Let in who has connected by now, for closing the socket would cut them off; then end.
+
+        No connection is closed before every worker is deaf: its client would come again at once,
+        to a worker that is about to stop listening.
+        """
         await asyncio.sleep(_LAST_CALL_SECONDS)
-        await super().shutdown(sockets)
+        for listener in [*self.servers, *(sockets or ())]:
+            listener.close()
+        await asyncio.sleep(_ALL_DEAF_SECONDS)
+        await super().shutdown()
 
 
 def _hand_over_calmly() -> None:
