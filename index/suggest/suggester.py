@@ -15,6 +15,7 @@ MAX_SUGGESTIONS = 20
 LEAST_FOR_SLIPS = 3  # characters typed before a slip is assumed
 _MOST_WORDS = 8
 _MOST_MENDED = 2  # words with a slip each
+_FEW_HOLDERS = 8  # entries with a word that may be a slip all the same
 _AHEAD = 4  # as many as are asked for, since two words of one entry may begin alike
 Match = Literal["beginning", "word", "slip"]
 
@@ -80,11 +81,14 @@ class Suggester:
     ) -> list[int]:
         """The best entries that hold all words but one, and that one with a letter mended.
 
-        Words that titles have misspelt are known, too.
+        Words that titles have misspelt are known, too; few entries hold them.
         """
         found: set[int] = set()
         for at, word in enumerate(words):
-            mended = list(self._mended(word, open_end=ends[at]))
+            holders = sum(len(self._table.holding(low, high)) for low, high in spans[at])
+            mended = []
+            if holders <= _FEW_HOLDERS:
+                mended = list(self._mended(word, open_end=ends[at]))
             if mended:
                 found.update(self._holding([*spans[:at], mended, *spans[at + 1 :]], count))
         return sorted(found)[:count]
