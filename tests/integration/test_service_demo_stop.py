@@ -40,6 +40,11 @@ gradus.main()
 
 @contextmanager
 def demo(out: Path, *options: str, background: bool = False) -> Iterator[subprocess.Popen[str]]:
+    def shell() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever these tests run under
+        if background:  # what a shell does to `gradus demo &`
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
     script = DEMO.replace("*OPTIONS", f"*{list(options)!r}").replace("OUT]", f"{str(out)!r}]")
     with subprocess.Popen(
         [sys.executable, "-c", script],
@@ -47,8 +52,7 @@ def demo(out: Path, *options: str, background: bool = False) -> Iterator[subproc
         stderr=subprocess.PIPE,
         text=True,
         cwd=REPOSITORY,
-        # What a shell does to `gradus demo &`.
-        preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if background else None,
+        preexec_fn=shell,
     ) as process:
         try:
             yield process
