@@ -165,7 +165,10 @@ def bulk_until_killed(port: int, pid: int) -> set[str]:
     assert connection.sock is not None
     mine = connection.sock.getsockname()[1]
     answer = connection.getresponse()
-    (worker,) = [each for each in workers(pid) if holds(each, mine)]
+    found: list[int] = []
+    # While others come and go the kernel's table may leave a connection out for once.
+    eventually(lambda: found.extend(each for each in workers(pid) if holds(each, mine)) or found)
+    (worker,) = found
     acknowledged: set[str] = set()
     with contextlib.suppress(http.client.HTTPException, OSError):
         while line := answer.readline():
