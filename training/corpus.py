@@ -21,7 +21,8 @@ Graded = Mapping[str, Mapping[int, int]]  # query → product position → grade
 class Corpus:
     """Products and their encoder texts, judgments split by query, and ungraded queries.
 
-    Queries are normalised. `train` and `dev` share no query; `queries` has none of `dev`.
+    Queries are normalised. `train` and `dev` share no query; `queries` has none of `dev`. `added`
+    are the queries of `train` that nobody judged as they stand: synthetic and misspelt ones.
     """
 
     products: Sequence[Product]
@@ -29,6 +30,12 @@ class Corpus:
     train: Graded
     dev: Graded
     queries: Sequence[str]
+    added: frozenset[str] = frozenset()
+
+    @property
+    def judged(self) -> Graded:
+        """The training judgments as people gave them."""
+        return {query: rows for query, rows in self.train.items() if query not in self.added}
 
     @property
     def seen(self) -> frozenset[str]:
@@ -84,6 +91,16 @@ def read_corpus(
         dev={query: main[query] for query in main if query in dev_queries},
         queries=[q for q in dict.fromkeys(queries) if q and q not in dev_queries],
     )
+
+
+def vocabulary_texts(corpus: Corpus) -> list[str]:
+    """What the subwords are learned from; queries count threefold, being short."""
+    products = (
+        f"{p.title} {p.brand} {' '.join(p.category)} {' '.join(p.attributes.values())} "
+        f"{p.description}"
+        for p in corpus.products
+    )
+    return [*(normalise(text) for text in products), *list(corpus.queries) * 3]
 
 
 def refuse_held_out(queries: Iterable[str], held_out: Sequence[Path], issues: Issues) -> None:

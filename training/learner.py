@@ -18,8 +18,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from training.losses.infonce import info_nce
 from training.model import TwinEncoder, unit
-from training.objectives import Objective
-from training.settings import GradedStageSettings, StageSettings
+from training.settings import StageSettings
 
 # 1/τ above this turns float noise in cosines into loss; below 1 the softmax is flat.
 _SCALE_BOUNDS = (1.0, 100.0)
@@ -120,76 +119,6 @@ class PairLearner(Learner):
         with full_precision(queries):
             loss = self.over_dims(queries, items, lambda q, i: info_nce(q, i, products, self.scale))
             return {"loss": loss}
-
-
-class InstanceLearner(Learner):
-    """Stages 1 and 2: graded items of each query.
-
-    With `stay` above 0 the loss grows with the mean squared distance of the batch's vectors from
-    where the stage found them: a few dozen judged queries may turn the space, but not warp it.
-    """
-
-    def __init__(
-        self,
-        encoder: TwinEncoder,
-        settings: GradedStageSettings,
-        objective: Objective,
-        *,
-        dims: Sequence[int] = (),
-    ) -> None:
-        learn = None if objective.has_temperature else False
-        super().__init__(encoder, settings, learn=learn, dims=dims)
-        self.objective = objective
-        self.stay = settings.stay
-        self.origin: TwinEncoder | None = None
-        if self.stay:
-            self.origin = copy.deepcopy(encoder).requires_grad_(False)
-
-    def forward(
-        self,
-        query_ids: Tensor,
-        query_mask: Tensor,
-        item_ids: Tensor,
-        item_mask: Tensor,
-        places: Tensor,
-        grades: Tensor,
-        present: Tensor,
-    ) -> dict[str, Tensor]:
-        """The loss of a batch of instances."""
-        queries, items = self.sides(query_ids, query_mask, item_ids, item_mask)
-        with full_precision(queries):
-            loss = self.over_dims(
-                queries,
-                items,
-                lambda q, i: self.objective.loss(q @ i.T, places, grades, present, self.scale),
-            )
-            if self.origin is not None:
-                before = self._vectors_before(query_ids, query_mask, item_ids, item_mask)
-                moved = (moved_from(queries, before[0]) + moved_from(items, before[1])).float()
-                # The losses are sums over instances, so this one counts once an instance, too.
-                loss = loss + self.stay * len(queries) * moved
-            return {"loss": loss}
-
-    def train(self, mode: bool = True) -> InstanceLearner:
-        """As usual, but the encoder the stage began with never drops anything out."""
-        super().train(mode)
-        if self.origin is not None:
-            self.origin.eval()
-        return self
-
-    @torch.no_grad()
-    def _vectors_before(self, *batch: Tensor) -> tuple[Tensor, Tensor]:
-        query_ids, query_mask, item_ids, item_mask = batch
-        assert self.origin is not None
-        return (
-            self.origin.embed(query_ids, query_mask, "query"),
-            self.origin.embed(item_ids, item_mask, "item"),
-        )
-
-
-def moved_from(vectors: Tensor, before: Tensor) -> Tensor:
-    """Mean squared distance of rows, (n, dim) each; a scalar in [0, 4] for unit rows."""
-    return (vectors - before).square().sum(dim=1).mean()
 
 
 def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:

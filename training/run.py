@@ -9,15 +9,16 @@ from typing import Any, TypeVar
 
 from transformers import PreTrainedTokenizerFast, set_seed
 
-from catalog.text import normalise
-from training.batches import InstanceCollator, InstanceDataset, PairCollator, PairDataset
+from training.alike import AlikeQueries, alike_queries, pairs_line
+from training.batches import PairCollator, PairDataset
 from training.bm25 import Bm25
-from training.corpus import Corpus
+from training.corpus import Corpus, vocabulary_texts
 from training.dev import dev_measure
 from training.distil import DistilCollator, DistilLearner, QueryDataset, Teacher
+from training.instance_parts import instance_parts
 from training.instances import GradedList, graded_lists
 from training.judge import Judge
-from training.learner import InstanceLearner, Learner, PairLearner
+from training.learner import Learner, PairLearner
 from training.mine_round import mine_round
 from training.mined_pairs import MinedPairs
 from training.mining import Mined
@@ -73,7 +74,7 @@ class Run:
         if not lists and (recipe.supcon.steps or recipe.refine.steps):
             self.say(f"supcon, refine: left out, {self._why_no_lists()}")
         if recipe.supcon.steps and lists:
-            self._instances("supcon", encoder, recipe.supcon, lists, stage_one(recipe.supcon))
+            self._supcon(encoder, lists)
         if recipe.refine.steps and lists:
             self._refine(encoder, lists)
         return encoder.cpu().eval()
@@ -96,6 +97,20 @@ class Run:
             SpanSource(product, template, item)
             for product, item in zip(corpus.products, corpus.items, strict=True)
         ]
+
+    def _supcon(self, encoder: TwinEncoder, lists: list[GradedList]) -> None:
+        settings = self.recipe.supcon
+        objective = stage_one(settings)
+        if not settings.pair_weight:
+            self._instances("supcon", encoder, settings, lists, objective)
+            return
+        alike = alike_queries(self.corpus, settings)
+        self.say(f"supcon: {pairs_line(alike, self.corpus, settings)}")
+        self._instances("supcon", encoder, settings, lists, objective, alike)
+        self.reports["supcon"] |= {
+            "query_pairs": alike.pairs,
+            "paired_queries": len(alike.partners),
+        }
 
     def _refine(self, encoder: TwinEncoder, lists: list[GradedList]) -> None:
         recipe, objective = self.recipe, stage_two(self.recipe.circle)
@@ -127,7 +142,7 @@ class Run:
             return pretrained_encoder(recipe)
         self.say("tokenizer: learn subwords from the catalogue's text")
         self.tokenizer = learn_tokenizer(
-            _vocabulary_texts(self.corpus), network.vocabulary, network.letter_runs
+            vocabulary_texts(self.corpus), network.vocabulary, network.letter_runs
         )
         size = len(self.tokenizer)
         if network.layers and not recipe.bag.steps:
@@ -178,17 +193,12 @@ class Run:
         settings: GradedStageSettings,
         lists: Sequence[GradedList],
         objective: Objective,
+        alike: AlikeQueries | None = None,
     ) -> None:
-        dataset = InstanceDataset(
-            lists,
-            len(self.corpus.products),
-            self.recipe.instances,
-            length=settings.steps * settings.batch,
-            seed=self.recipe.seed,
+        parts = instance_parts(
+            encoder, self.tokenizer, self.corpus, self.recipe, settings, lists, objective, alike
         )
-        learner = InstanceLearner(encoder, settings, objective, dims=self.recipe.network.matryoshka)
-        collator = InstanceCollator(self.tokenizer, self.recipe.text, self.corpus.items)
-        self._stage(name, learner, dataset, collator, settings, self.recipe.seed)
+        self._stage(name, parts.learner, parts.dataset, parts.collator, settings, self.recipe.seed)
         self.reports[name]["instances"] = len(lists)
 
     def _stage(
@@ -222,13 +232,3 @@ class Run:
         figures = ", ".join(f"{key} {value:.4f}" for key, value in last.items() if key != "step")
         loss = f"loss {report['loss'][-1][1]}" if report["loss"] else "already done"
         self.say(f"{name}: {report['seconds']} s, {loss}{', ' + figures if figures else ''}")
-
-
-def _vocabulary_texts(corpus: Corpus) -> list[str]:
-    """What the subwords are learned from; queries count threefold, being short."""
-    products = (
-        f"{p.title} {p.brand} {' '.join(p.category)} {' '.join(p.attributes.values())} "
-        f"{p.description}"
-        for p in corpus.products
-    )
-    return [*(normalise(text) for text in products), *list(corpus.queries) * 3]

@@ -85,10 +85,17 @@ class GradedStageSettings(StageSettings):
 
 @dataclass(frozen=True)
 class SupconSettings(GradedStageSettings):
-    """Stage 1. `loss` other than `supcon` makes it a rival; `margin` is the triplets'."""
+    """Stage 1. `loss` other than `supcon` makes it a rival; `margin` is the triplets'.
+
+    With `pair_weight` above 0 queries that make a pair are pulled together with that weight. A pair
+    shares `pair_shared` exact products at least, and of those of either a share of `pair_overlap`.
+    """
 
     loss: str = "supcon"
     margin: float = 0.1
+    pair_weight: float = 0.0
+    pair_overlap: float = 0.5
+    pair_shared: int = 2
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,9 @@ batch = 8
 [supcon]
 steps = 2
 batch = 4
+pair_weight = 0.5
+pair_overlap = 0.05
+pair_shared = 1
 [mine]
 depth = 10
 [refine]
@@ -78,6 +81,8 @@ def test_two_processes_train_one_encoder(shop: Path, tmp_path: Path) -> None:
     assert 0 <= manifest.quality["dev_ndcg@10"] <= 1
     stages = json.loads((out / "report.json").read_text())["stages"]
     assert list(stages) == ["bag", "supcon", "mine", "refine"]
+    # Few have a partner, so that most batches have no pair.
+    assert 2 <= stages["supcon"]["paired_queries"] < 8
     for name, steps in (("bag", 4), ("supcon", 2), ("refine", 2)):
         assert [step for step, _ in stages[name]["loss"]] == list(range(1, steps + 1))
         assert [entry["step"] for entry in stages[name]["dev"]] == list(range(steps + 1))

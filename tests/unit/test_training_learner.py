@@ -7,7 +7,8 @@ from transformers import BertConfig
 from catalog.encoder_spec import EncoderSpec
 from catalog.template import TextTemplate
 from training.callbacks import without_better
-from training.learner import InstanceLearner, PairLearner, moved_from
+from training.instance_learner import InstanceLearner, moved_from
+from training.learner import PairLearner
 from training.losses.graded_supcon import graded_supcon
 from training.model import TwinEncoder, fresh_backbone
 from training.objectives import stage_one

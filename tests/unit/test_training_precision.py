@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from training import learner as module
-from training.learner import InstanceLearner, PairLearner
+from training.instance_learner import InstanceLearner
+from training.learner import PairLearner
 from training.losses.circle import CircleSettings
 from training.objectives import stage_one, stage_two
 from training.settings import GradedStageSettings, StageSettings, SupconSettings

@@ -49,4 +49,4 @@ def augmented(
         train.update(synthetic.graded)
     if settings.misspelt_share:
         train = dict(misspelt_queries(train, settings.misspelt_share, recipe.seed, known))
-    return replace(corpus, train=train)
+    return replace(corpus, train=train, added=frozenset(train.keys() - corpus.train.keys()))

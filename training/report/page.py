@@ -13,7 +13,7 @@ from training.report.curves import dev_section, loss_section
 from training.report.facts import RunFacts, result_of
 from training.report.grades import grades_section
 from training.report.queries import queries_section
-from training.report.stage_tables import mined_table, stages_table
+from training.report.stage_tables import mined_table, pairs_note, stages_table
 
 REPORT = "report.html"
 _WEIGHTS = ("backbone/model.safetensors", "heads.safetensors", "tokenizer.json")
@@ -68,7 +68,7 @@ def _sections(facts: RunFacts, fingerprints: Mapping[str, str]) -> Iterator[Html
             "from. Set dev_fraction above 0 for dev curves, histograms and worst queries."
         )
         yield element("p", escaped(note), class_="callout")
-    stages = [element("h2", escaped("Stages")), stages_table(facts)]
+    stages = [element("h2", escaped("Stages")), stages_table(facts), pairs_note(facts.stages)]
     if not facts.stages:
         stages.append(element("p", escaped("No stage was trained."), class_="note"))
     yield element("section", stages, id="stages")

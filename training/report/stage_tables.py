@@ -35,6 +35,17 @@ def stages_table(facts: RunFacts) -> Html:
     return table(heads, rows)
 
 
+def pairs_note(stages: StageReports) -> Html:
+    """How many pairs of queries a stage learned from; nothing where none were asked for."""
+    stage = next((stage for stage in stages.values() if "query_pairs" in stage), None)
+    if stage is None:
+        return Html("")
+    pairs, queries = stage["query_pairs"], stage["paired_queries"]
+    found = f"{pairs:,}, of {queries:,} queries" if pairs else "none that share enough of them"
+    words = f"Pairs of queries, alike by their exact products, that stage 1 learned from: {found}."
+    return element("p", escaped(words), class_="note")
+
+
 def mined_table(stages: StageReports) -> Html:
     """Counts of mined pairs, a column a round; nothing where the run did not mine."""
     rounds = {name: stage for name, stage in stages.items() if "retrieved" in stage}
