@@ -33,6 +33,7 @@ def input_hashes(files: CorpusFiles) -> dict[str, str]:
         "qrels": files.qrels,
         "extra_qrels": files.extra_qrels,
         "queries": files.queries,
+        "synthetic": [files.synthetic] if files.synthetic else [],
     }
     return {
         f"{role}.{place}": hash_file(path)

@@ -51,6 +51,13 @@ def train(
             "a cross-encoder, or the TOML file of a language model. See gradus judge."
         ),
     ] = None,
+    synthetic: Annotated[
+        Path | None,
+        typer.Option(
+            help="Queries that a language model or a person wrote for products, as product_id and "
+            "query; used in place of templates. Wants augment.synthetic_share and --judge."
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's seed.")] = None,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 takes all cores.")] = 0,
     set_: Annotated[
@@ -81,6 +88,7 @@ def train(
         extra_qrels=extra_qrels or (),
         queries=queries or (),
         held_out=held_out or (),
+        synthetic=synthetic,
         layout=layout,
         strict=strict,
     )

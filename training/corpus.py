@@ -45,13 +45,18 @@ class Corpus:
 
 @dataclass(frozen=True)
 class CorpusFiles:
-    """The files of a run. `extra_qrels` teach but are never drawn into the dev split."""
+    """The files of a run.
+
+    `extra_qrels` teach but are never drawn into the dev split; `synthetic` has queries that were
+    written for products.
+    """
 
     products: Sequence[Path]
     qrels: Sequence[Path] = ()
     extra_qrels: Sequence[Path] = ()
     queries: Sequence[Path] = ()
     held_out: Sequence[Path] = ()
+    synthetic: Path | None = None
     layout: str | None = None
     strict: bool = False
 

@@ -13,7 +13,9 @@ import torch
 from catalog.artefact import writing
 from catalog.issues import Issues
 from catalog.readers import read_judgments
+from catalog.text import normalise
 from training.augment.apply import augmented
+from training.augment.opening import file_queries, refuse_unused
 from training.checkpoint import input_hashes, write_checkpoint
 from training.corpus import Corpus, CorpusFiles, read_corpus
 from training.judges.opening import OpenJudge, open_judge
@@ -46,7 +48,8 @@ def run_job(
     Raises:
         CatalogError, JudgmentError: an input file cannot be used, or a held-out query leaks, into
             the judge's training too.
-        TrainingError: no products, no such backbone, or another run is writing to `out`.
+        TrainingError: no products, no such backbone, or another run is writing to `out`; synthetic
+            queries without a judge, or a file of them without a share.
         BundleError: `out` is something other than an artefact; said before anything is trained.
 
     """
@@ -68,10 +71,19 @@ def _train(
     began = time.monotonic()
     if ranks.first:
         refuse_held(out)
+    refuse_unused(files, recipe)
     corpus = _read(recipe, files, say)
+    written = file_queries(files, corpus.products, say)
     with _opened(judge, corpus, files) as opened:
         judges = {opened.source: opened.judge} if opened else {}
-        corpus = augmented(corpus, recipe, opened.judge if opened else None, say)
+        corpus = augmented(
+            corpus,
+            recipe,
+            opened.judge if opened else None,
+            say,
+            generator=written,
+            held_out=_held_out(files) if recipe.augment.synthetic_share else (),
+        )
         inputs = input_hashes(files)
         if opened:
             inputs["judge"] = opened.source
@@ -117,6 +129,11 @@ def _opened(judge: Path | None, corpus: Corpus, files: CorpusFiles) -> Iterator[
         for path in files.held_out:
             refuse_seen(opened.seen, {one.query for one in read_judgments(path)}, judge)
         yield opened
+
+
+def _held_out(files: CorpusFiles) -> set[str]:
+    """The normalised queries that must stay unseen."""
+    return {normalise(one.query) for path in files.held_out for one in read_judgments(path)}
 
 
 def _read(recipe: Recipe, files: CorpusFiles, say: Callable[[str], None]) -> Corpus:

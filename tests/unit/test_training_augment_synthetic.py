@@ -217,6 +217,19 @@ def test_a_broken_line_is_reported_or_fatal(tmp_path):
         FileQueries.read(path, strict=True)
 
 
+def test_a_product_that_is_not_there_is_reported_or_fatal(tmp_path):
+    path = tmp_path / "queries.tsv"
+    path.write_text("product_id\tquery\nzz\tnobody's\nk1\tfast kettle\n")
+    issues, known = Issues(), {product.id for product in SHOP}
+    found = FileQueries.read(path, known_products=known, issues=issues)
+    assert found.queries(SHOP[1]) == ["fast kettle"]
+    assert (issues.kept, issues.counts["unknown product"]) == (1, 1)
+    with pytest.raises(CatalogError, match=r"queries\.tsv:2: no product 'zz' in the catalogue"):
+        FileQueries.read(path, known_products=known, strict=True)
+    with pytest.raises(CatalogError, match="gave no query"):
+        FileQueries.read(path, known_products={"k2"})
+
+
 @pytest.mark.parametrize(
     "settings",
     [

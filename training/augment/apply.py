@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from catalog.errors import TrainingError
 from training.augment.spelling import misspelt_queries
-from training.augment.synthetic import SyntheticSettings, synthetic_queries
+from training.augment.synthetic import QueryGenerator, SyntheticSettings, synthetic_queries
 from training.corpus import Corpus
 from training.judge import Judge
 from training.recipe import Recipe
 
 
 def augmented(
-    corpus: Corpus, recipe: Recipe, judge: Judge | None, say: Callable[[str], None]
+    corpus: Corpus,
+    recipe: Recipe,
+    judge: Judge | None,
+    say: Callable[[str], None],
+    *,
+    generator: QueryGenerator | None = None,
+    held_out: Collection[str] = (),
 ) -> Corpus:
     """The corpus with synthetic queries that `judge` graded, then with misspelt ones.
 
     Part of the corpus, so that the record of seen queries holds them; none equals a query of the
-    dev split or one without grades.
+    dev split or one without grades. `generator` makes the synthetic ones, templates if it is None;
+    none of these is among `held_out`, normalised queries that must stay unseen.
 
     Raises:
         TrainingError: synthetic queries are asked for and nobody is there to grade them.
@@ -40,12 +47,15 @@ def augmented(
             judge,
             SyntheticSettings(settings.synthetic_share),
             recipe.seed,
-            known=known,
+            generator=generator,
+            known={*known, *held_out},
         )
         say(
             f"synthetic queries: {len(synthetic.graded)} of {synthetic.made} made, "
             f"{synthetic.judged} of {synthetic.asked} pairs judged"
         )
+        if not synthetic.made:
+            say("  no product without a positive query gave a new one")
         train.update(synthetic.graded)
     if settings.misspelt_share:
         train = dict(misspelt_queries(train, settings.misspelt_share, recipe.seed, known))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from catalog.errors import CatalogError
@@ -22,10 +23,18 @@ class FileQueries:
         self._of = of
 
     @classmethod
-    def read(cls, path: Path, *, strict: bool = False, issues: Issues | None = None) -> FileQueries:
+    def read(
+        cls,
+        path: Path,
+        *,
+        known_products: Collection[str] | None = None,
+        strict: bool = False,
+        issues: Issues | None = None,
+    ) -> FileQueries:
         """Read rows of `product_id, query`: JSONL, TSV, CSV or Parquet, a row for every query.
 
-        Kinds of issues: `broken line`, `empty query`. With `strict` the first issue raises.
+        Kinds of issues: `broken line`, `empty query`, `unknown product` (not in `known_products`).
+        With `strict` the first issue raises.
 
         Raises:
             CatalogError: the file cannot be read, lacks a column or holds no query; when strict
@@ -45,6 +54,9 @@ class FileQueries:
                 continue
             if not product or not normalise(query):
                 report.skip("empty query", line, "the query or the product id is empty")
+                continue
+            if known_products is not None and product not in known_products:
+                report.skip("unknown product", line, f"no product {product!r} in the catalogue")
                 continue
             report.issues.kept += 1
             of.setdefault(product, []).append(query)
