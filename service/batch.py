@@ -58,7 +58,7 @@ def _schema() -> dict[str, Any]:
     response_class=Json,
     responses={
         200: {"model": BatchAnswer},
-        **problems(405, 413, 415, 422, 429, 500, 503, 504, path=PATH),
+        **problems(405, 413, 415, 422, 429, 503, 504, path=PATH),
     },
     openapi_extra={
         "requestBody": {

@@ -54,8 +54,8 @@ class Validator(NamedTuple):
 
     def not_modified(self, request: Request) -> Response | None:
         """The 304 for a client that has this answer already."""
-        known = next((value for name, value in request.scope["headers"] if name == _ASKED), None)
-        if known is None or not _names(known, self.tag.encode()):
+        known = b",".join(value for name, value in request.scope["headers"] if name == _ASKED)
+        if not known or not _names(known, self.tag.encode()):
             return None
         metrics.CACHE_HITS.labels("client").inc()
         request.state.log = {"index": self.generation.version}

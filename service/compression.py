@@ -55,10 +55,8 @@ class Compression:
 
 def asks_for_gzip(headers: list[tuple[bytes, bytes]]) -> bool:
     """Whether `Accept-Encoding` names gzip, and not to refuse it."""
-    for name, value in headers:
-        if name == b"accept-encoding":
-            return b"gzip" in value and not _NOT_WANTED.search(value)
-    return False
+    accepted = b",".join(value for name, value in headers if name == b"accept-encoding")
+    return b"gzip" in accepted and not _NOT_WANTED.search(accepted)
 
 
 def _may_be_pressed(message: Message) -> bool:

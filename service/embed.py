@@ -72,7 +72,7 @@ class EmbedAnswer(Declared):
     response_class=Json,
     responses={
         200: {"model": EmbedAnswer},
-        **problems(405, 413, 415, 422, 429, 500, 503, 504, path=PATH),
+        **problems(405, 413, 415, 422, 429, 503, 504, path=PATH),
     },
     openapi_extra={
         "requestBody": {

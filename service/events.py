@@ -132,7 +132,7 @@ def open_recorder(settings: Settings) -> Recorder | None:
     response_class=Json,
     responses={
         202: {"model": Accepted},
-        **problems(401, 404, 405, 413, 415, 422, 429, 500, 503, path=PATH),
+        **problems(401, 404, 405, 413, 415, 422, 429, 503, path=PATH),
     },
     openapi_extra={
         "requestBody": {

@@ -119,13 +119,16 @@ class _Exchange:
         self._inside = True
 
     async def receive(self) -> Message:
-        """The next part of the request. Raises RequestError (413, 429).
+        """The next part of the request. Raises RequestError (413, 415, 429).
 
         An announced length over the bound is turned away before a byte of it is read.
         """
         if self._declared > self._max_body:
             raise RequestError.too_large(self._max_body)
         message = await self._receive()
+        coding = self.headers.get(b"content-encoding", b"identity").decode("latin-1")
+        if coding.strip().lower() != "identity" and message.get("body"):
+            raise RequestError.coding(coding)
         self._received += len(message.get("body", b""))
         if self._received > self._max_body:
             raise RequestError.too_large(self._max_body)

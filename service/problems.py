@@ -138,6 +138,13 @@ class RequestError(Exception):
         return cls(Problem(415, "unsupported_media_type", detail))
 
     @classmethod
+    def coding(cls, declared: str) -> RequestError:
+        """415: a body that is compressed (RFC 9110, 15.5.16)."""
+        detail = f"A body must come as it is; this one is declared to be {declared[:100]}."
+        headers = {"Accept-Encoding": "identity"}
+        return cls(Problem(415, "unsupported_media_type", detail, headers=headers))
+
+    @classmethod
     def too_large(cls, limit: int) -> RequestError:
         """413: a body over the bound; the connection is closed, for the rest is not read."""
         detail = f"The body may hold at most {limit} bytes."

@@ -89,7 +89,7 @@ async def product(request: Request) -> Response:
     dependencies=_WRITES,
     responses={
         200: {"model": ChangedProduct},
-        **problems(401, 403, 404, 405, 409, 413, 415, 422, 429, 500, 503, path=f"{PATH}/sku-1"),
+        **problems(401, 403, 404, 405, 409, 413, 415, 422, 429, 503, path=f"{PATH}/sku-1"),
     },
     openapi_extra={
         "parameters": [_ID],
@@ -120,7 +120,7 @@ async def patch(request: Request) -> Response:
     dependencies=_WRITES,
     responses={
         200: {"model": ChangedProduct},
-        **problems(401, 403, 405, 409, 429, 500, 503, path=f"{PATH}/sku-1"),
+        **problems(401, 403, 405, 409, 429, 503, path=f"{PATH}/sku-1"),
     },
     openapi_extra={"parameters": [_ID]},
 )
@@ -144,7 +144,7 @@ async def delete(request: Request) -> Response:
             "model": ChangedProduct,
             "content": {NDJSON: {"schema": BulkStatus.model_json_schema()}},
         },
-        **problems(401, 403, 405, 409, 413, 415, 422, 429, 500, 503, path=PATH),
+        **problems(401, 403, 405, 409, 413, 415, 422, 429, 503, path=PATH),
     },
     openapi_extra={
         "requestBody": {

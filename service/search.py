@@ -33,7 +33,7 @@ class Json(JSONResponse):
     PATH,
     summary="Search the shop",
     response_class=Json,
-    responses={200: {"model": SearchAnswer}, **problems(405, 422, 429, 500, 503, 504, path=PATH)},
+    responses={200: {"model": SearchAnswer}, **problems(405, 422, 429, 503, 504, path=PATH)},
     openapi_extra={"parameters": parameters.openapi_parameters()},
 )
 async def search(request: Request) -> Response:
@@ -49,7 +49,7 @@ async def search(request: Request) -> Response:
     response_class=Json,
     responses={
         200: {"model": SearchAnswer},
-        **problems(405, 413, 415, 422, 429, 500, 503, 504, path=PATH),
+        **problems(405, 413, 415, 422, 429, 503, 504, path=PATH),
     },
     openapi_extra={
         "requestBody": {

@@ -63,7 +63,7 @@ class SuggestAnswer(Declared):
     PATH,
     summary="Complete what is being typed",
     response_class=Json,
-    responses={200: {"model": SuggestAnswer}, **problems(405, 422, 429, 500, 503, path=PATH)},
+    responses={200: {"model": SuggestAnswer}, **problems(405, 422, 429, 503, path=PATH)},
     openapi_extra={"parameters": parameters.openapi_parameters(SuggestParameters)},
 )
 async def suggest(request: Request) -> Response:

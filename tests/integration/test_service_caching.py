@@ -22,6 +22,15 @@ async def tag(client: httpx.AsyncClient, path: str) -> str:
     return response.headers["etag"]
 
 
+async def test_a_tag_may_stand_in_any_of_several_lines(client: httpx.AsyncClient) -> None:
+    known = await tag(client, "/v1/search?q=red+kettle")
+    for lines in (('"other"', known), (known, '"other"')):
+        headers = [("If-None-Match", line) for line in lines]
+        assert (await client.get("/v1/search?q=red+kettle", headers=headers)).status_code == 304
+    headers = [("If-None-Match", '"other"'), ("If-None-Match", '"one more"')]
+    assert (await client.get("/v1/search?q=red+kettle", headers=headers)).status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/v1/search?q=red+kettle", "/v1/suggest?q=ket"])
 async def test_what_still_holds_is_not_sent_again(
     client: httpx.AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch, path: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 from collections.abc import AsyncIterator
 from time import perf_counter
@@ -87,6 +88,19 @@ async def test_wrong_media_type(client: httpx.AsyncClient, kind: str | None) -> 
     headers = {} if kind is None else {"Content-Type": kind}
     response = await client.post("/v1/search", content=b'{"q": "kettle"}', headers=headers)
     problem(response, 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("path", ["/v1/search", "/v1/search:batch", "/v1/embed"])
+async def test_a_compressed_body_is_not_taken_for_a_plain_one(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    response = await client.post(path, content=gzip.compress(b"{}"), headers=headers)
+    problem(response, 415, "unsupported_media_type")
+    assert response.headers["accept-encoding"] == "identity"
+    plain = headers | {"Content-Encoding": "Identity"}
+    response = await client.post("/v1/search", content=b'{"q": "kettle"}', headers=plain)
+    assert response.status_code == 200
 
 
 @pytest.mark.parametrize(
