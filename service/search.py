@@ -18,7 +18,11 @@ from service.schemas import SearchAnswer
 from service.state import live_index, settings_of
 
 PATH = "/v1/search"
-router = APIRouter(tags=["search"], route_class=DirectRoute)
+router = APIRouter(
+    tags=["search"],
+    route_class=DirectRoute,
+    generate_unique_id_function=lambda route: route.name,
+)
 
 
 class Json(JSONResponse):

@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 from service import cors
 from service.admission import Admission
 from service.protocol import ProblemProtocol
-from service.refusals import HOLD_SECONDS, Refusals
+from service.refusals import Refusals
 from service.settings import LimitSettings
 
 GET = b"GET /v1/search?q=tea HTTP/1.1\r\nHost: shop\r\nX-Request-ID: mine\r\n\r\n"
@@ -125,7 +125,10 @@ async def test_what_comes_behind_a_refused_search_is_answered_behind_it() -> Non
         assert [(await read(reader))[0] for _ in range(3)] == [429, 200, 200]
 
 
-async def test_refusals_are_sent_together_also_as_the_service_ends() -> None:
+async def test_refusals_are_sent_together_also_as_the_service_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("service.refusals.HOLD_SECONDS", 0.3)
     async with shop() as (server, admission):
         fill(admission)
         readers = []
@@ -136,7 +139,8 @@ async def test_refusals_are_sent_together_also_as_the_service_ends() -> None:
         gone, _ = await server.connect()
         server.writers[-1].write(GET)
         server.writers[-1].close()
-        await asyncio.sleep(HOLD_SECONDS / 4)
+        while not all(connection.cycle for connection in server.connections):
+            await asyncio.sleep(0.001)
         server.connections[2].shutdown()
         answers = [await read(reader) for reader in readers]
         assert [status for status, _, _ in answers] == [429] * 3
