@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,7 +12,6 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from catalog.encoder_spec import EncoderSpec
 from catalog.errors import MissingFile
-from training.words import WordSketch
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -28,22 +26,17 @@ class TwinEncoder(nn.Module):
 
     `forward(input_ids, attention_mask)`, both (n, length) int64, gives the pair (query vectors,
     item vectors), each (n, dim) float32 with rows of L2 norm 1. The score of a query and a product
-    is the inner product of a query vector and an item vector. With `words` the last components of
-    a vector are those of the text's words, which no training moves.
+    is the inner product of a query vector and an item vector.
     """
 
-    def __init__(
-        self, backbone: PreTrainedModel, spec: EncoderSpec, words: WordSketch | None = None
-    ) -> None:
+    def __init__(self, backbone: PreTrainedModel, spec: EncoderSpec) -> None:
         super().__init__()
         self.backbone = backbone
         self.spec = spec
-        self.words = words
         width = int(backbone.config.hidden_size)
-        learned = spec.dim - (words.dim if words else 0)
         self.token_weight = nn.Linear(width, 1) if spec.pooling == "weighted" else None
-        self.query_head = nn.Linear(width, learned, bias=False)
-        self.item_head = nn.Linear(width, learned, bias=False)
+        self.query_head = nn.Linear(width, spec.dim, bias=False)
+        self.item_head = nn.Linear(width, spec.dim, bias=False)
         self._start_heads_as_identity()
 
     def _start_heads_as_identity(self) -> None:
@@ -70,21 +63,12 @@ class TwinEncoder(nn.Module):
     def embed(self, input_ids: Tensor, attention_mask: Tensor, side: Side) -> Tensor:
         """Vectors of one side, (n, dim) float32, rows L2 = 1."""
         head = self.query_head if side == "query" else self.item_head
-        learned = head(self.pooled(input_ids, attention_mask))
-        return self._whole(learned, input_ids, attention_mask)
+        return unit(head(self.pooled(input_ids, attention_mask)))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Query vectors and item vectors of the same texts."""
         pooled = self.pooled(input_ids, attention_mask)
-        return (
-            self._whole(self.query_head(pooled), input_ids, attention_mask),
-            self._whole(self.item_head(pooled), input_ids, attention_mask),
-        )
-
-    def _whole(self, learned: Tensor, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        if self.words is None:
-            return unit(learned)
-        return self.words.after(unit(learned), input_ids, attention_mask)
+        return unit(self.query_head(pooled)), unit(self.item_head(pooled))
 
     def save(self, directory: Path) -> None:
         """Write backbone, heads and `encoder.json` into `directory`."""
@@ -109,19 +93,9 @@ class TwinEncoder(nn.Module):
         backbone = AutoModel.from_pretrained(
             directory / BACKBONE, trust_remote_code=False, attn_implementation="eager"
         )
-        rest = load_file(directory / HEADS)
-        signs = rest.get("words.signs")
-        model = cls(backbone, spec, None if signs is None else WordSketch(*signs.shape))
-        model.load_state_dict(rest, strict=False)
+        model = cls(backbone, spec)
+        model.load_state_dict(load_file(directory / HEADS), strict=False)
         return model
-
-
-def with_words(encoder: TwinEncoder, words: WordSketch) -> TwinEncoder:
-    """The same encoder, whose vectors go on with the words of a text."""
-    spec = replace(encoder.spec, dim=encoder.spec.dim + words.dim)
-    longer = TwinEncoder(encoder.backbone, spec, words)
-    longer.load_state_dict(encoder.state_dict(), strict=False)
-    return longer
 
 
 def unit(vectors: Tensor) -> Tensor:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from transformers import BertConfig, PreTrainedTokenizerFast
+from transformers import BertConfig
 
 from catalog.encoder_spec import EncoderSpec
 from catalog.errors import TrainingError
 from catalog.template import TextTemplate
-from training.model import (
-    TwinEncoder,
-    fresh_backbone,
-    is_checkpoint,
-    pretrained_backbone,
-    with_words,
-)
+from training.model import TwinEncoder, fresh_backbone, is_checkpoint, pretrained_backbone
 from training.recipe import Recipe
 from training.settings import NetworkSettings, TextSettings
-from training.tokenizer import first_line, token_ids
-from training.words import WordSketch
+from training.tokenizer import first_line
 
 
 def text_template(text: TextSettings) -> TextTemplate:
@@ -37,7 +29,7 @@ def text_template(text: TextSettings) -> TextTemplate:
 
 
 def fresh_encoder(recipe: Recipe, vocabulary: int, layers: int) -> TwinEncoder:
-    """A new BERT of `layers` layers; with 0 it is a bag of subwords. It has no words yet.
+    """A new BERT of `layers` layers; with 0 it is a bag of subwords.
 
     A bag has no word order, so its position vectors are zero and stay so; its layer norm keeps
     unit gain, so that the layers put on top by `grow` can start as the identity.
@@ -55,8 +47,7 @@ def fresh_encoder(recipe: Recipe, vocabulary: int, layers: int) -> TwinEncoder:
         attention_probs_dropout_prob=network.dropout if layers else 0.0,
     )
     encoder = TwinEncoder(
-        fresh_backbone(config),
-        _spec(recipe, network.dim - network.word_dim, _name(network, layers)),
+        fresh_backbone(config), _spec(recipe, network.dim, _name(network, layers))
     )
     embeddings: Any = encoder.backbone.embeddings
     nn.init.zeros_(embeddings.position_embeddings.weight)
@@ -101,7 +92,7 @@ def grow(bag: TwinEncoder, recipe: Recipe, vocabulary: int) -> TwinEncoder:
 def pretrained_encoder(recipe: Recipe) -> TwinEncoder:
     """Two heads on a pretrained backbone; the vector length is at most the backbone's width.
 
-    A checkpoint of ours, which an earlier training made, brings its heads and words as well.
+    A checkpoint of ours, which an earlier training made, brings its heads as well.
 
     Raises:
         TrainingError: the backbone cannot be loaded, is no encoder, or reads shorter texts only.
@@ -117,28 +108,11 @@ def pretrained_encoder(recipe: Recipe) -> TwinEncoder:
             where=name,
             expected="a Hugging Face encoder: a hub id or a directory with config.json and weights",
         ) from error
-    before = TwinEncoder.load(Path(name)) if is_checkpoint(Path(name)) else None
-    words = before.words if before else None
-    dim = min(recipe.network.dim, width + (words.dim if words else 0))
-    encoder = TwinEncoder(backbone, _spec(recipe, dim, name), words)
-    if before is not None:
-        _take_heads(encoder, before, name)
+    encoder = TwinEncoder(backbone, _spec(recipe, min(recipe.network.dim, width), name))
+    _take_heads(encoder, Path(name))
     _freeze_pooler(encoder)
     _try_longest_text(encoder, name)
     return encoder
-
-
-def follow_by_words(
-    encoder: TwinEncoder,
-    tokenizer: PreTrainedTokenizerFast,
-    items: Sequence[str],
-    network: NetworkSettings,
-    seed: int,
-) -> TwinEncoder:
-    """The encoder with `network.word_dim` components for the words of a text behind its own."""
-    ids = token_ids(tokenizer, items, encoder.spec.max_item_tokens)
-    words = WordSketch.of(tokenizer, ids, dim=network.word_dim, share=network.word_share, seed=seed)
-    return with_words(encoder, words)
 
 
 def trainable(encoder: TwinEncoder) -> int:
@@ -165,7 +139,10 @@ def _try_longest_text(encoder: TwinEncoder, name: str) -> None:
         ) from error
 
 
-def _take_heads(encoder: TwinEncoder, before: TwinEncoder, name: str) -> None:
+def _take_heads(encoder: TwinEncoder, checkpoint: Path) -> None:
+    if not is_checkpoint(checkpoint):
+        return
+    before = TwinEncoder.load(checkpoint)
     heads = {
         name: tensor
         for name, tensor in before.state_dict().items()
@@ -176,7 +153,7 @@ def _take_heads(encoder: TwinEncoder, before: TwinEncoder, name: str) -> None:
     except RuntimeError as error:
         raise TrainingError(
             "the heads of the checkpoint do not fit the recipe",
-            where=name,
+            where=str(checkpoint),
             expected=f"network.dim {before.spec.dim}",
             found=f"network.dim {encoder.spec.dim}",
         ) from error

@@ -23,8 +23,6 @@ RANGES: tuple[tuple[str, float, float], ...] = (
     ("network.vocabulary", 4, _ANY),
     ("network.letter_runs", 0, _ANY),
     ("network.dim", 1, _ANY),
-    ("network.word_dim", 0, _ANY),
-    ("network.word_share", 0, 0.9),
     ("network.dropout", 0, 0.9),
     ("text.max_query_tokens", 2, _ANY),
     ("text.max_item_tokens", 2, _ANY),
@@ -91,21 +89,12 @@ def check_ranges(recipe: Recipe, where: str) -> None:
     for holds, what in (
         (network.pooling in POOLINGS, f"network.pooling is one of {', '.join(POOLINGS)}"),
         (
-            all(0 < dim < network.dim - network.word_dim for dim in network.matryoshka),
-            "network.matryoshka has whole numbers between 0 and network.dim less network.word_dim",
-        ),
-        (network.word_dim < network.dim, "network.word_dim is below network.dim"),
-        (
-            not (network.word_dim and network.base_model),
-            "network.word_dim is 0 with network.base_model: words are those of a fresh vocabulary, "
-            "or those that a checkpoint has already",
+            all(0 < dim < network.dim for dim in network.matryoshka),
+            "network.matryoshka has whole numbers between 0 and network.dim",
         ),
         (recipe.supcon.loss in LOSSES, f"supcon.loss is one of {', '.join(LOSSES)}"),
         (network.width % network.heads == 0, "network.width is divisible by network.heads"),
-        (
-            network.dim - network.word_dim <= network.width or network.base_model,
-            "network.dim less network.word_dim <= network.width",
-        ),
+        (network.dim <= network.width or network.base_model, "network.dim <= network.width"),
     ):
         if not holds:
             raise TrainingError("settings do not fit each other", where=where, expected=what)

@@ -23,14 +23,7 @@ from training.mine_round import mine_round
 from training.mined_pairs import MinedPairs
 from training.mining import Mined
 from training.model import TwinEncoder
-from training.network import (
-    follow_by_words,
-    fresh_encoder,
-    grow,
-    pretrained_encoder,
-    text_template,
-    trainable,
-)
+from training.network import fresh_encoder, grow, pretrained_encoder, text_template, trainable
 from training.objectives import Objective, stage_one, stage_two
 from training.recipe import Recipe
 from training.report.facts import result_of
@@ -72,10 +65,6 @@ class Run:
             self._pairs("pretrain", encoder, self.recipe.pretrain, seed=self.recipe.seed + 1)
         if self.recipe.distil.steps:
             self._distil(encoder)
-        if self.recipe.network.word_dim:
-            encoder = follow_by_words(
-                encoder, self.tokenizer, self.corpus.items, self.recipe.network, self.recipe.seed
-            )
         return encoder
 
     def learn_grades(self, encoder: TwinEncoder) -> TwinEncoder:

@@ -10,9 +10,7 @@ class NetworkSettings:
     """The encoder. With `base_model` (hub id or path) the shape fields are taken from it.
 
     `layers = 0` is a bag of subwords: a learned weighted mean of token vectors. The first
-    `matryoshka` components of a vector, each number below `dim`, serve as vectors of their own; the
-    last `word_dim` are kept for the words of a text (`training.words`) and decide `word_share` of a
-    score.
+    `matryoshka` components of a vector, each number below `dim`, serve as vectors of their own.
     """
 
     base_model: str = ""
@@ -23,8 +21,6 @@ class NetworkSettings:
     letter_runs: int = 0
     dim: int = 256
     matryoshka: tuple[int, ...] = ()
-    word_dim: int = 0
-    word_share: float = 0.3
     pooling: str = "weighted"
     dropout: float = 0.1
 

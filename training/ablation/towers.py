@@ -13,7 +13,7 @@ class TwoTowers(TwinEncoder):
     """Queries go through this network, products through a copy that learns by itself."""
 
     def __init__(self, encoder: TwinEncoder) -> None:
-        super().__init__(encoder.backbone, encoder.spec, encoder.words)
+        super().__init__(encoder.backbone, encoder.spec)
         self.load_state_dict(encoder.state_dict())
         self.item_tower = copy.deepcopy(encoder)
 
