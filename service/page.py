@@ -1,13 +1,15 @@
-"""`/`: the storefront page, sent as one file without anything from elsewhere.
+"""The pages: `/` the storefront and `/workbench` the relevance workbench, each sent as one file.
 
-Style and scripts are files of their own in `static`, put into the page as it is read: what stands
-in the page can be allowed by its hash, and a browser asks once.
+Style and scripts are files of their own in `static`, put into a page as it is read: what stands in
+the page can be allowed by its hash, and a browser asks once. Nothing comes from elsewhere.
 """
 
 from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -19,13 +21,61 @@ from service.openapi import problems
 
 router = APIRouter(tags=["page"])
 _STATIC = Path(__file__).parent / "static"
-_SCRIPTS = ("cards.js", "access.js", "suggest.js", "search.js")  # the last one starts
+
+
+@dataclass(frozen=True)
+class Page:
+    """The files of a page, under `static`. Scripts come in this order, and the last one starts."""
+
+    html: str
+    styles: tuple[str, ...]
+    scripts: tuple[str, ...]
+
+
+PAGES: Mapping[str, Page] = {
+    "/": Page(
+        "index.html",
+        ("page.css",),
+        ("elements.js", "cards.js", "access.js", "suggest.js", "search.js"),
+    ),
+    "/workbench": Page(
+        "workbench/index.html",
+        ("page.css", "workbench/page.css"),
+        (
+            "elements.js",
+            "access.js",
+            "suggest.js",
+            "workbench/delimited.js",
+            "workbench/judgments.js",
+            "workbench/measures.js",
+            "workbench/address.js",
+            "workbench/settings.js",
+            "workbench/hits.js",
+            "workbench/answer.js",
+            "workbench/column.js",
+            "workbench/compare.js",
+            "workbench/keyboard.js",
+            "workbench/queries.js",
+            "workbench/start.js",
+        ),
+    ),
+}
 
 
 @router.get("/", response_class=HTMLResponse, responses=problems(405, path="/"))
 async def storefront() -> Response:
     """A small shop window: search, tiers, relevance."""
-    html, policy = _storefront()
+    return _answer("/")
+
+
+@router.get("/workbench", response_class=HTMLResponse, responses=problems(405, path="/workbench"))
+async def workbench() -> Response:
+    """Settings side by side for one query, judged in place."""
+    return _answer("/workbench")
+
+
+def _answer(path: str) -> Response:
+    html, policy = _whole(path)
     return HTMLResponse(
         html,
         headers={
@@ -37,10 +87,11 @@ async def storefront() -> Response:
 
 
 @cache
-def _storefront() -> tuple[str, str]:
-    html = _read("index.html")
-    html = html.replace("<style></style>", f"<style>\n{_read('page.css')}</style>")
-    scripts = "\n".join(_read(name) for name in _SCRIPTS)
+def _whole(path: str) -> tuple[str, str]:
+    page = PAGES[path]
+    html = _read(page.html)
+    styles, scripts = ("\n".join(map(_read, files)) for files in (page.styles, page.scripts))
+    html = html.replace("<style></style>", f"<style>\n{styles}</style>")
     html = html.replace("<script></script>", f"<script>\n{scripts}</script>")
     return html, content_policy(html)
 

@@ -1,11 +1,22 @@
-"""A tiny real encoder bundle made without torch, an index that serves by itself, quiet torch."""
+"""A tiny real encoder bundle made without torch, an index that serves by itself, quiet torch.
+
+Tests of pages need `pip install playwright` and Chromium, on the path or named by CHROMIUM; they
+are skipped without.
+"""
 
 from __future__ import annotations
 
 import gc
 import json
-from collections.abc import AsyncIterator, Iterator
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -26,6 +37,7 @@ from service.app import create_app
 from service.settings import EncoderSettings, LimitSettings, Settings
 
 DIM = 16
+REPOSITORY = Path(__file__).parents[2]
 # However busy the machine: no search goes on without its vector, and none runs out of time.
 PATIENT = EncoderSettings(max_wait_us=60_000_000)
 UNHURRIED = LimitSettings(timeout_ms=60_000)
@@ -122,3 +134,56 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         httpx.AsyncClient(transport=transport, base_url="http://shop") as client,
     ):
         yield client
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no Chromium")
+    with playwright.sync_playwright() as driver:
+        yield driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    page = browser.new_page()
+    complaints: list[str] = []
+    # What the policy refuses and what a script throws is told there.
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda told: complaints.append(told.text) if "Content Security" in told.text else None,
+    )
+    yield page
+    page.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def serving(browser: Any) -> Callable[..., AbstractContextManager[str]]:
+    """Start a service for a browser: `with serving(index, GRADUS_…=…) as url`."""
+
+    @contextmanager
+    def serve(index: Path, **more: str) -> Iterator[str]:
+        plain = {key: value for key, value in os.environ.items() if not key.startswith("GRADUS_")}
+        patient = {"GRADUS_ENCODER__MAX_WAIT_US": "60000000"}
+        with subprocess.Popen(
+            [sys.executable, "-m", "gradus", "serve", "--port", "0", "--index", str(index)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=REPOSITORY,
+            env={**plain, **patient, **more},
+        ) as process:
+            assert process.stderr is not None
+            try:
+                lines = iter(process.stderr.readline, "")
+                yield next(
+                    found[1] for line in lines if (found := re.search(r"on (http\S+)", line))
+                )
+            finally:
+                process.terminate()
+
+    return serve

@@ -37,6 +37,7 @@ ROUTES = (
     "/info",
     "/metrics",
     "/",
+    "/workbench",
     "/docs",
 )
 

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service import metrics
 from service.operation_schemas import Health, Info, Live
-from service.page import content_policy
+from service.page import PAGES, content_policy
 
 pytestmark = pytest.mark.anyio
 
@@ -83,8 +83,9 @@ async def test_every_exposed_metric_is_declared(client: httpx.AsyncClient) -> No
     assert set(exposed) == set(metrics.metric_names())
 
 
-async def test_page_runs_nothing_but_its_own(client: httpx.AsyncClient) -> None:
-    response = await client.get("/?q=<script>alert(1)</script>")
+@pytest.mark.parametrize("path", PAGES)
+async def test_page_runs_nothing_but_its_own(client: httpx.AsyncClient, path: str) -> None:
+    response = await client.get(f"{path}?q=<script>alert(1)</script>")
     assert response.status_code == 200
     assert "alert(1)" not in response.text
     policy = response.headers["content-security-policy"]
@@ -99,8 +100,9 @@ async def test_page_runs_nothing_but_its_own(client: httpx.AsyncClient) -> None:
     assert not re.search(r"<[^>]+\s(on\w+|style)=", response.text)
 
 
-async def test_page_holds_what_its_script_asks_for(client: httpx.AsyncClient) -> None:
-    page = (await client.get("/")).text
+@pytest.mark.parametrize("path", PAGES)
+async def test_page_holds_what_its_script_asks_for(client: httpx.AsyncClient, path: str) -> None:
+    page = (await client.get(path)).text
     ids = re.findall(r'\bid="([\w-]+)"', page)
     asked = re.findall(r'getElementById\("([\w-]+)"\)', page)
     assert len(asked) > 5

@@ -1,17 +1,10 @@
-"""The storefront page in a browser: completion, corrections, keys, Back.
-
-Needs `pip install playwright` and Chromium, on the path or named by CHROMIUM; skipped without.
-"""
+"""The storefront page in a browser: completion, corrections, keys, Back."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,57 +12,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api")
-REPOSITORY = Path(__file__).parents[2]
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+pytest.importorskip("playwright.sync_api")
 KEY = "ein schlüssel"
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
-
-
-@contextmanager
-def serving(index: Path, **more: str) -> Iterator[str]:
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("GRADUS_")}
-    with subprocess.Popen(
-        [sys.executable, "-m", "gradus", "serve", "--port", "0", "--index", str(index)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=REPOSITORY,
-        env={**plain, **more},
-    ) as process:
-        assert process.stderr is not None
-        try:
-            lines = iter(process.stderr.readline, "")
-            yield next(found[1] for line in lines if (found := re.search(r"on (http\S+)", line)))
-        finally:
-            process.terminate()
+Serving = Callable[..., AbstractContextManager[str]]
 
 
 @pytest.fixture(scope="module")
-def url(served_index: Path) -> Iterator[str]:
-    with serving(served_index, GRADUS_ENCODER__MAX_WAIT_US="60000000") as found:
+def url(serving: Serving, served_index: Path) -> Iterator[str]:
+    with serving(served_index) as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        yield driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    page = browser.new_page()
-    complaints: list[str] = []
-    # What the policy refuses and what a script throws is told there.
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "console",
-        lambda told: complaints.append(told.text) if "Content Security" in told.text else None,
-    )
-    yield page
-    page.close()
-    assert complaints == []
 
 
 def search(page: Any, text: str) -> None:
@@ -105,6 +56,14 @@ def test_back_and_forward_restore_the_search(url: str, page: Any) -> None:
     page.go_back()
     page.go_back()
     assert page.url == "about:blank"
+
+
+def test_the_workbench_is_a_link_away(url: str, page: Any) -> None:
+    page.goto(url)
+    page.click("text=Relevance workbench")
+    page.locator(".column").first.wait_for()
+    page.click("text=Storefront")
+    page.locator("#hits").wait_for(state="attached")
 
 
 def test_a_correction_is_told_and_can_be_undone(url: str, page: Any) -> None:
@@ -200,7 +159,9 @@ def test_numbers_add_up_with_irrelevant_hits(url: str, page: Any) -> None:
     assert irrelevant > 0
 
 
-def test_a_key_opens_a_closed_shop_for_this_tab(served_index: Path, page: Any) -> None:
+def test_a_key_opens_a_closed_shop_for_this_tab(
+    serving: Serving, served_index: Path, page: Any
+) -> None:
     digests = f'["{sha256(KEY.encode()).hexdigest()}"]'
     with serving(served_index, GRADUS_KEYS__SEARCH_SHA256=digests) as closed:
         page.goto(f"{closed}/?q=kettle")

@@ -75,7 +75,16 @@ async def test_alpha_without_two_arms(client: httpx.AsyncClient) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/v1/search?q=kettle", "/v1/suggest?q=ket", "/livez", "/info", "/metrics", "/", "/docs"],
+    [
+        "/v1/search?q=kettle",
+        "/v1/suggest?q=ket",
+        "/livez",
+        "/info",
+        "/metrics",
+        "/",
+        "/workbench",
+        "/docs",
+    ],
 )
 async def test_head_is_get_without_the_body(client: httpx.AsyncClient, path: str) -> None:
     got, head = await client.get(path), await client.head(path)

@@ -1,0 +1,45 @@
+// What columns say of each other, and what judgments say of each.
+const compared = document.getElementById("compared");
+
+function idsOf(column) {
+  return column.answer ? column.answer.hits.map(({ id }) => id) : [];
+}
+
+// After any answer and any judgment; the items stay, so that the focus and what is open stay, too.
+function compareColumns(q) {
+  const grades = gradesOf(q);
+  const answered = columns.filter(({ answer }) => answer);
+  const ranks = new Map(answered.map((column) => [
+    column, new Map(column.answer.hits.map(({ id, rank }) => [id, rank])),
+  ]));
+  for (const column of answered) {
+    const others = answered.filter((other) => other !== column);
+    for (const item of column.list.querySelectorAll(".hit")) {
+      const { id } = item.dataset;
+      tellElsewhere(item, ranks.get(column).get(id), others.map((other) => (
+        { letter: other.letter, rank: ranks.get(other).get(id) })));
+      tellGrade(item, grades.has(id) ? grades.get(id)[0] : undefined);
+    }
+    column.figure.replaceChildren(...figureOf(idsOf(column), grades));
+  }
+  const found = answered.filter(({ answer }) => answer.hits.length);
+  compared.textContent = found.length > 1 ? inWordsCompared(found) : "";
+}
+
+function figureOf(ids, grades) {
+  const value = ndcg(ids, grades);
+  if (value === null) return ["nDCG@10: nothing judged yet"];
+  const { judged, of } = judgedOfFirst(ids, grades);
+  const unjudged = of > judged ? ", the others count 0" : "";
+  return ["nDCG@10 ", element("strong", "", value.toFixed(3)), ` · ${judged} of ${of} judged${unjudged}`];
+}
+
+function inWordsCompared(found) {
+  const parts = [];
+  found.forEach((one, place) => found.slice(place + 1).forEach((other) => {
+    parts.push(`${one.letter} and ${other.letter} ${inCommon(idsOf(one), idsOf(other))}`);
+  }));
+  const versions = new Set(found.map(({ answer }) => answer.index.version));
+  const apart = versions.size > 1 ? ". The columns were answered by different versions of the index." : "";
+  return `Of the first ten in common: ${parts.join(", ")}${apart}`;
+}
