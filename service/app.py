@@ -32,7 +32,6 @@ from service.caching import Policy
 from service.compression import Compression
 from service.keys import Access
 from service.observer import Observer
-from service.refusals import Refusals
 from service.settings import Settings
 from service.shadow import open_shadow
 from service.state import admission_of, gate_of, live_index, opener_of, prepare, updates_of
@@ -77,7 +76,6 @@ def create_app(
             # uvicorn hands these to every connection, which decides what is taken on.
             yield {
                 "admission": admission_of(app),
-                "refusals": Refusals(),
                 "gate": gate_of(app),
                 "limits": settings.limits,
                 "cors": cors.lines(settings.http.origins) if settings.http.origins else None,

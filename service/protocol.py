@@ -6,8 +6,7 @@ cost next to nothing, or an overloaded worker does little else.
 
 from __future__ import annotations
 
-from asyncio import TimerHandle, Transport
-from functools import partial
+from asyncio import Event, TimerHandle, Transport
 from http import HTTPStatus
 from typing import Any
 
@@ -19,7 +18,6 @@ from service import logs, metrics
 from service.admission import is_work
 from service.arrival import Arrival
 from service.problems import MEDIA_TYPE, RETRY_SECONDS, Problem, from_gradus
-from service.refusals import Refusals, Refused
 from service.request_id import accept, new_id
 from service.settings import LimitSettings
 
@@ -45,6 +43,17 @@ _CROWDED = Problem(
 _OVERLOADED = from_gradus(Overloaded("this worker has all it can do", hint="Try again shortly."))
 # A client that sends just when the service begins to end is answered for this long.
 _LINGER_SECONDS = 0.5
+
+
+class _Answered:
+    """Stands where a request would that has its answer already."""
+
+    response_complete = True
+    keep_alive = False
+    disconnected = False
+
+    def __init__(self) -> None:
+        self.message_event = Event()
 
 
 class ProblemProtocol(HttpToolsProtocol):
@@ -103,12 +112,12 @@ class ProblemProtocol(HttpToolsProtocol):
         if admission is not None and first and is_work(self.url.decode("latin-1")):
             if self._has_body():
                 if admission.is_full():
-                    self._refuse_body()
+                    self._refuse_work(keep_alive=False)
                     return
             elif admission.enter():
                 state["admitted"] = True
             else:
-                self._refuse_search(state["refusals"])
+                self._refuse_work(keep_alive=self.parser.should_keep_alive() and not self._ending)
                 return
         super().on_headers_complete()
         if self._ending:
@@ -154,32 +163,15 @@ class ProblemProtocol(HttpToolsProtocol):
         self._refusal = problem
         raise ValueError(problem.detail)  # the parser stops and turns it into its own error
 
-    def _refuse_body(self) -> None:
-        """Before the body is read: the connection ends with the answer."""
-        self.cycle = Refused(answered=True)  # type: ignore[assignment]
-        self._write(_OVERLOADED, *self._echoed(), keep_alive=False)
-        logs.refusals.add()
-
-    def _refuse_search(self, refusals: Refusals) -> None:
-        self.cycle = refused = Refused(answered=False)  # type: ignore[assignment]
-        keep_alive = self.parser.should_keep_alive()
-        refusals.add(self.loop, partial(self._end_refused, refused, keep_alive, self._echoed()))
-        logs.refusals.add()
-
-    def _end_refused(self, refused: Refused, keep_alive: bool, echoed: tuple[str, str]) -> None:
-        if self.transport.is_closing():
-            return
-        keep_alive = keep_alive and not self._ending
-        self._write(_OVERLOADED, *echoed, keep_alive=keep_alive)
-        refused.response_complete = True
-        if keep_alive:
-            self.on_response_complete()
-
-    def _echoed(self) -> tuple[str, str]:
-        """The request's id, and the lines by which a page of another origin may read the answer."""
+    def _refuse_work(self, *, keep_alive: bool) -> None:
+        offered = _value(self.headers, b"x-request-id")
+        self.cycle = _Answered()  # type: ignore[assignment]
         lines, origin = self.app_state.get("cors"), _value(self.headers, b"origin")
         more = lines(origin) if lines and origin else ""
-        return accept(_value(self.headers, b"x-request-id")), more
+        self._write(_OVERLOADED, accept(offered), keep_alive=keep_alive, more=more)
+        logs.refusals.add()
+        if keep_alive:
+            self.on_response_complete()
 
     def _has_body(self) -> bool:
         return any(
@@ -188,7 +180,7 @@ class ProblemProtocol(HttpToolsProtocol):
         )
 
     def _write(
-        self, problem: Problem, request_id: str, more: str = "", *, keep_alive: bool
+        self, problem: Problem, request_id: str, *, keep_alive: bool, more: str = ""
     ) -> None:
         body = orjson.dumps(problem.body(path="", request_id=request_id))
         more += "".join(f"{name}: {value}\r\n" for name, value in problem.headers.items())

@@ -375,8 +375,11 @@ def children(pid: int) -> list[int]:
 
 
 def pin(cores: Iterable[int]) -> None:
-    """Keep this process to some cores, as far as the machine has them."""
-    usable = set(cores) & os.sched_getaffinity(0)
+    """Keep this process to some cores, as far as the machine has them.
+
+    Whatever its parent was kept to: a server is started by a generator that has its own core.
+    """
+    usable = set(cores) & set(range(os.cpu_count() or 1))
     if usable:
         os.sched_setaffinity(0, usable)
 

@@ -15,7 +15,6 @@ from uvicorn.server import ServerState
 from service import cors
 from service.admission import Admission
 from service.protocol import ProblemProtocol
-from service.refusals import Refusals
 from service.settings import LimitSettings
 
 GET = b"GET /v1/search?q=tea HTTP/1.1\r\nHost: shop\r\nX-Request-ID: mine\r\n\r\n"
@@ -46,7 +45,7 @@ class Shop:
     def __init__(self, admission: Admission, limits: LimitSettings) -> None:
         self.config = uvicorn.Config(ok, http=ProblemProtocol, ws="none", log_config=None)
         self.config.load()
-        self.state = {"admission": admission, "refusals": Refusals(), "limits": limits}
+        self.state = {"admission": admission, "limits": limits}
         self.connections: list[ProblemProtocol] = []
         self.writers: list[asyncio.StreamWriter] = []
 
@@ -115,38 +114,6 @@ async def test_full_worker_refuses_and_keeps_the_connection() -> None:
         writer.write(GET)
         assert (await read(reader))[0] == 200
         assert admission.pending == 0
-
-
-async def test_what_comes_behind_a_refused_search_is_answered_behind_it() -> None:
-    async with shop() as (server, admission):
-        reader, writer = await server.connect()
-        fill(admission)
-        writer.write(GET + LIVEZ + LIVEZ)
-        assert [(await read(reader))[0] for _ in range(3)] == [429, 200, 200]
-
-
-async def test_refusals_are_sent_together_also_as_the_service_ends(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("service.refusals.HOLD_SECONDS", 0.3)
-    async with shop() as (server, admission):
-        fill(admission)
-        readers = []
-        for _ in range(3):
-            reader, writer = await server.connect()
-            writer.write(GET)
-            readers.append(reader)
-        gone, _ = await server.connect()
-        server.writers[-1].write(GET)
-        server.writers[-1].close()
-        while not all(connection.cycle for connection in server.connections):
-            await asyncio.sleep(0.001)
-        server.connections[2].shutdown()
-        answers = [await read(reader) for reader in readers]
-        assert [status for status, _, _ in answers] == [429] * 3
-        assert ["connection" in headers for _, headers, _ in answers] == [False, False, True]
-        assert await readers[2].read() == b""
-        assert await gone.read() == b""
 
 
 async def test_a_page_of_another_origin_can_read_that_the_worker_is_full() -> None:
