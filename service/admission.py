@@ -3,7 +3,8 @@
 A worker takes on `burst` searches at once, so that a few dozen shoppers who arrive together are all
 served. Once searches have queued for longer than `PATIENCE` without a pause, no more are let in
 than can be answered within `queue_seconds`: a queue that stands makes every answer late and
-none more (the idea of CoDel, Nichols and Jacobson, ACM Queue 2012).
+none more (the idea of CoDel, Nichols and Jacobson, ACM Queue 2012). A moment's pause does not end
+that: only after half a second in which nobody had to be refused is a crowd let in again.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from catalog.errors import Overloaded
 from service import metrics
 
 PATIENCE = 0.1  # seconds
+FORGIVENESS = 0.5  # seconds
 # Shorter than this, an empty worker is between two looks at its sockets, not idle.
 _IDLE = 0.002
-_FEWEST = 4  # searches that may always wait
+_FEWEST = 2  # searches that may always be there: the next one, while one is answered
 # Operators' routes, and those that queue for a thread of their own.
 _OWN_BOUNDS = ("/v1/indexes", "/v1/products", "/v1/events")
 _SAMPLE = 32  # answers after which the time an answer takes is estimated anew
@@ -33,7 +35,7 @@ class Admission:
         self._offered = 0  # since the worker was last empty
         self._answered = 0  # since `_since`
         self._since = 0.0
-        self._ended = self._calm = float("-inf")
+        self._ended = self._calm = self._refused = float("-inf")
         self._seconds_each = 0.001
         metrics.QUEUE_DEPTH.set(0)
 
@@ -52,10 +54,14 @@ class Admission:
         now = perf_counter() if now is None else now
         if self._pending == 0:
             if now - self._ended > _IDLE:
-                self._calm, self._offered = now, 0
+                self._calm_down(now)
+                self._offered = 0
             self._since, self._answered = now, 0
         self._offered += 1
-        if self._pending >= self._limit(now):
+        limit = self._limit(now)
+        if self._pending >= limit:
+            if limit < self._burst:  # not one too many in a crowd, but a queue that stands
+                self._refused = now
             metrics.SHED.labels("queue_full").inc()
             return False
         self._pending += 1
@@ -105,8 +111,12 @@ class Admission:
         if self._pending == 0:
             self._ended = now
             if self._offered <= self.standing:
-                self._calm = now
+                self._calm_down(now)
             self._offered = 0
+
+    def _calm_down(self, now: float) -> None:
+        if now - self._refused > FORGIVENESS:
+            self._calm = now
 
     def _limit(self, now: float) -> int:
         return self._burst if now - self._calm < PATIENCE else min(self.standing, self._burst)

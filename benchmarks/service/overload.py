@@ -29,7 +29,7 @@ from load import (
 )
 
 BLOCKS = 6
-CONNECTIONS = 4  # as many as a worker takes on whatever stands
+CONNECTIONS = 2  # as many as a worker takes on whatever stands
 
 
 def main() -> None:

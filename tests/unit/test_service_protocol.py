@@ -116,6 +116,14 @@ async def test_full_worker_refuses_and_keeps_the_connection() -> None:
         assert admission.pending == 0
 
 
+async def test_what_comes_behind_a_refused_search_is_answered_behind_it() -> None:
+    async with shop() as (server, admission):
+        reader, writer = await server.connect()
+        fill(admission)
+        writer.write(GET + LIVEZ + LIVEZ)
+        assert [(await read(reader))[0] for _ in range(3)] == [429, 200, 200]
+
+
 async def test_a_page_of_another_origin_can_read_that_the_worker_is_full() -> None:
     async with shop() as (server, admission):
         server.state["cors"] = cors.lines(("https://shop.example",))
