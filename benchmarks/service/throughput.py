@@ -2,12 +2,13 @@
 
     python benchmarks/service/throughput.py --index ROOT --queries FILE --out raw.json
 
-Three things by turns in every round, on one core, the generator on the other: the service; a bare
-FastAPI application that returns the same bytes; and the stages of a search inside one process. The
-target is 0.7 / (sum of the stages' medians + the bare application's time a request). No cache is
-used. `share_by_cpu` is the same share in processor time, which other programs disturb less.
-Afterwards the latency at 70 % of the peak, and two workers on both cores (there the generator takes
-its share of one of them).
+Three things by turns, on one core, the generator on the other: the service; a bare FastAPI
+application that returns the same bytes; and the stages of a search inside one process. All three
+run from the start, and a turn is short, for a machine with neighbours is not the same one ten
+seconds later. The target is 0.7 / (sum of the stages' medians + the bare application's time a
+request). No cache is used. `share_by_cpu` is the same share in processor time, which other programs
+disturb less. Afterwards the latency at 70 % of the peak, and two workers on both cores (there the
+generator takes its share of one of them).
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 from load import (
@@ -53,22 +56,25 @@ from index.stopwatch import Stopwatch
 from service.answers import answer
 engine = Engine.open(Path({index!r}), verify=False)
 texts = list(islice(dict.fromkeys(q for q, _ in read_queries(Path({queries!r}))), {count}))
-rows = []
-for number, text in enumerate(texts + texts):
-    spent, watch, request = process_time(), Stopwatch(), SearchRequest(text)
-    prepared = engine.prepare(request)
-    watch.lap("prepare")
-    vector = engine.encode(prepared) if prepared.needs_vector else None
-    watch.lap("encode")
-    result = engine.answer(prepared, vector, watch)
-    began = perf_counter()
-    answer(request, result, "x")
-    stages = dict(result.timing_ms, json=(perf_counter() - began) * 1e3)
-    stages.pop("total")
-    stages["cpu"] = (process_time() - spent) * 1e3
-    if number >= len(texts):
+turn = 0
+for line in sys.stdin:
+    rows = []
+    for place in range(int(line)):
+        text = texts[(turn + place) % len(texts)]
+        spent, watch, request = process_time(), Stopwatch(), SearchRequest(text)
+        prepared = engine.prepare(request)
+        watch.lap("prepare")
+        vector = engine.encode(prepared) if prepared.needs_vector else None
+        watch.lap("encode")
+        result = engine.answer(prepared, vector, watch)
+        began = perf_counter()
+        answer(request, result, "x")
+        stages = dict(result.timing_ms, json=(perf_counter() - began) * 1e3)
+        stages.pop("total")
+        stages["cpu"] = (process_time() - spent) * 1e3
         rows.append(stages)
-print(json.dumps(rows))
+    turn += len(rows)
+    print(json.dumps(rows), flush=True)
 """
 BARE = """
 import sys
@@ -89,46 +95,69 @@ uvicorn.Server(config).run(sockets=[listener])
 """
 
 
-def stages(index: Path, queries: Path, count: int) -> tuple[dict[str, float], float]:
-    """Median milliseconds of each stage of a search, and the processor time of all of them.
+@contextmanager
+def running(code: str) -> Iterator[subprocess.Popen[str]]:
+    """A Python process of its own that is asked on its standard input, if at all."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate()
 
-    In a process on the server's core.
-    """
-    code = STAGES.format(
-        here=str(Path(__file__).parent), index=str(index), queries=str(queries), count=count
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True
-    )
+
+def stages(process: subprocess.Popen[str], searches: int) -> tuple[dict[str, float], float]:
+    """Median milliseconds of each stage of a search, and the processor time of all of them."""
+    process.stdin.write(f"{searches}\n")
+    process.stdin.flush()
     times = defaultdict(list)
-    for row in json.loads(done.stdout.splitlines()[-1]):
+    for row in json.loads(process.stdout.readline()):
         for stage, value in row.items():
             times[stage].append(value)
     spent = times.pop("cpu")
     return {stage: round(median(values), 4) for stage, values in times.items()}, median(spent)
 
 
-def bare(body: Path, requests: list[bytes], seconds: float) -> tuple[float, float]:
-    """Milliseconds a request, by clock and by processor, where only the bytes are returned."""
-    code = BARE.format(here=str(Path(__file__).parent), body=str(body))
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
-    )
-    try:
-        port = int(process.stdout.readline())
-        closed_loop(port, requests, CONNECTIONS, 0.5)
-        server = Server(process, port)
-        spent = server.cpu_seconds()
-        seen = closed_loop(port, requests, CONNECTIONS, seconds)
-        spent = server.cpu_seconds() - spent
-    finally:
-        process.terminate()
-        process.communicate()
-    return seen.seconds / len(seen.of()) * 1e3, spent / len(seen.of()) * 1e3
+def served(
+    server: Server, requests: list[bytes], seconds: float
+) -> tuple[float, float, dict[str, Any]]:
+    """Milliseconds a request by clock and by processor, and the rest of what was seen."""
+    spent = server.cpu_seconds()
+    seen = closed_loop(server.port, requests, CONNECTIONS, seconds)
+    spent = server.cpu_seconds() - spent
+    good = len(seen.of())
+    return seen.seconds / good * 1e3, spent / good * 1e3, seen.summary()
 
 
 def collect(bodies: list[bytes]) -> Callable[[int, bytes], None]:
     return lambda _status, body: bodies.append(body)
+
+
+def turn(
+    server: Server,
+    bare: Server,
+    inside: subprocess.Popen[str],
+    requests: list[bytes],
+    place: int,
+) -> dict[str, Any]:
+    """One round: each of the three for about a second, over other queries than the last one."""
+    start = place * 500 % len(requests)
+    asked = requests[start:] + requests[:start]
+    row: dict[str, Any] = {"kernel_us": kernel()}
+    row["service_ms"], row["service_cpu_ms"], row["service"] = served(server, asked, 1.0)
+    row["stages_ms"], row["stages_cpu_ms"] = stages(inside, 500)
+    row["bare_ms"], row["bare_cpu_ms"], _ = served(bare, asked, 0.4)
+    possible = row["stages_cpu_ms"] + row["bare_cpu_ms"]
+    row["share_by_cpu"] = round(possible / row["service_cpu_ms"], 3)
+    possible = sum(row["stages_ms"].values()) + row["bare_ms"]
+    row["share"] = round(possible / row["service_ms"], 3)
+    return row
 
 
 def main() -> None:
@@ -136,43 +165,39 @@ def main() -> None:
     parser.add_argument("--index", type=Path, required=True)
     parser.add_argument("--queries", type=Path, required=True)
     parser.add_argument("--count", type=int, default=3000, help="distinct queries")
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     pin(CLIENT_CORES)
     requests = search_requests(asked.queries, asked.count)
     # A queue that stands is what a closed loop makes: it must not be refused here.
     quiet = {"GRADUS_LIMITS__QUEUE_MS": "1000"}
-    rounds = []
     body = Path(tempfile.mkdtemp(prefix="gradus-bare-")) / "answer.json"
-    for _ in range(asked.rounds):
-        row = {"kernel_us": kernel()}
-        with serving(asked.index, cores=SERVER_CORES, **quiet) as server:
-            sizes: list[bytes] = []
-            closed_loop(server.port, requests[:200], 4, 1.0, collect(sizes))
-            body.write_bytes(sorted(sizes, key=len)[len(sizes) // 2])
-            spent = server.cpu_seconds()
-            seen = closed_loop(server.port, requests, CONNECTIONS, asked.seconds)
-            row["service_cpu_ms"] = (server.cpu_seconds() - spent) / len(seen.of()) * 1e3
-        row["service"] = seen.summary()
-        row["service_per_s"] = len(seen.of()) / seen.seconds
-        row["bare_ms"], row["bare_cpu_ms"] = bare(body, requests, asked.seconds / 2)
-        row["stages_ms"], row["stages_cpu_ms"] = stages(
-            asked.index, asked.queries, min(asked.count, 500)
+    here = str(Path(__file__).parent)
+    with ExitStack() as stack:
+        server = stack.enter_context(serving(asked.index, cores=SERVER_CORES, **quiet))
+        sizes: list[bytes] = []
+        closed_loop(server.port, requests, 4, 2.0, collect(sizes))
+        body.write_bytes(sorted(sizes, key=len)[len(sizes) // 2])
+        plain = stack.enter_context(running(BARE.format(here=here, body=str(body))))
+        bare = Server(plain, int(plain.stdout.readline()))
+        inside = stack.enter_context(
+            running(
+                STAGES.format(
+                    here=here, index=str(asked.index), queries=str(asked.queries), count=asked.count
+                )
+            )
         )
-        row["possible_per_s"] = 1e3 / (sum(row["stages_ms"].values()) + row["bare_ms"])
-        possible = row["stages_cpu_ms"] + row["bare_cpu_ms"]
-        row["share_by_cpu"] = round(possible / row["service_cpu_ms"], 3)
-        row["share"] = round(row["service_per_s"] / row["possible_per_s"], 3)
-        rounds.append(row)
-    peak = median(row["service_per_s"] for row in rounds)
+        served(bare, requests, 0.5)
+        stages(inside, 500)
+        rounds = [turn(server, bare, inside, requests, place) for place in range(asked.rounds)]
+    peak = median(1e3 / row["service_ms"] for row in rounds)
     with serving(asked.index, cores=SERVER_CORES) as server:
         open_loop(server.port, requests, 0.3 * peak, 1.0)
-        seventy = open_loop(server.port, requests, 0.7 * peak, 2 * asked.seconds).summary()
+        seventy = open_loop(server.port, requests, 0.7 * peak, 10.0).summary()
     with serving(asked.index, "--workers", "2", cores=SERVER_CORES | CLIENT_CORES, **quiet) as two:
         closed_loop(two.port, requests, 16, 1.0)
-        both = closed_loop(two.port, requests, 16, asked.seconds).summary()
+        both = closed_loop(two.port, requests, 16, 5.0).summary()
     shares = [row["share"] for row in rounds]
     tail = seventy["p99_ms"] / seventy["p50_ms"] if seventy["p50_ms"] else None
     report(
@@ -180,9 +205,19 @@ def main() -> None:
         {
             "queries": len(requests),
             "answer_bytes": body.stat().st_size,
-            "share_of_possible": {"median": float(np.median(shares)), "rounds": shares},
+            "share_of_possible": {
+                "median": round(float(np.median(shares)), 3),
+                "quartiles": np.percentile(shares, [25, 75]).round(3).tolist(),
+                "rounds": shares,
+            },
             "share_by_cpu": [row["share_by_cpu"] for row in rounds],
             "target": 0.7,
+            "stages_ms": {
+                stage: round(median(row["stages_ms"][stage] for row in rounds), 4)
+                for stage in rounds[0]["stages_ms"]
+            },
+            "bare_ms": round(median(row["bare_ms"] for row in rounds), 4),
+            "service_ms": round(median(row["service_ms"] for row in rounds), 4),
             "peak_per_s": round(peak, 1),
             "at_70_percent": {**seventy, "p99_by_p50": tail},
             "two_workers": both,
