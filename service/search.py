@@ -18,11 +18,7 @@ from service.schemas import SearchAnswer
 from service.state import live_index, settings_of
 
 PATH = "/v1/search"
-router = APIRouter(
-    tags=["search"],
-    route_class=DirectRoute,
-    generate_unique_id_function=lambda route: route.name,
-)
+router = APIRouter(tags=["search"], route_class=DirectRoute)
 
 
 class Json(JSONResponse):

@@ -366,7 +366,10 @@ async def test_another_worker_follows_and_writes(client: httpx.AsyncClient, root
         ]
         answers = [changed(response) for response in await asyncio.gather(*writers)]
         assert sorted(answer.index.sequence for answer in answers)[-1] == 13
-        await eventually(lambda: live_index(other_app).generation.sequence == 13)
+        async with asyncio.timeout(30):
+            for worker in (client, other):
+                while (await worker.get("/info")).json()["index"]["sequence"] < 13:
+                    await asyncio.sleep(0.01)
         mine, theirs = await found(client), await found(other)
         assert set(names) <= set(theirs)
         assert mine == theirs
