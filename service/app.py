@@ -96,6 +96,7 @@ def create_app(
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # `service.tracing` does it
         redirect_slashes=False,  # a 307 would be an answer outside the one error shape
     )
     prepare(app, settings)
