@@ -4,20 +4,22 @@ A worker takes on `burst` searches at once, so that a few dozen shoppers who arr
 served. Once searches have queued for longer than `PATIENCE` without a pause, no more are let in
 than can be answered within `queue_seconds`: a queue that stands makes every answer late and
 none more (the idea of CoDel, Nichols and Jacobson, ACM Queue 2012). A moment's pause does not end
-that: only after half a second in which nobody had to be refused is a crowd let in again.
+that: a crowd is let in again once the worker has had time to spare.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import exp, inf
 from time import perf_counter
 
 from catalog.errors import Overloaded
 from service import metrics
 
 PATIENCE = 0.1  # seconds
-FORGIVENESS = 0.5  # seconds
+SPARE = 0.1  # of the time: a worker that is idle so much is not overloaded
+_WINDOW = 0.25  # seconds over which idleness fades from memory
 # Shorter than this, an empty worker is between two looks at its sockets, not idle.
 _IDLE = 0.002
 _FEWEST = 2  # searches that may always be there: the next one, while one is answered
@@ -35,7 +37,8 @@ class Admission:
         self._offered = 0  # since the worker was last empty
         self._answered = 0  # since `_since`
         self._since = 0.0
-        self._ended = self._calm = self._refused = float("-inf")
+        self._ended = self._calm = self._noted = float("-inf")
+        self._idle = 1.0  # share of the last moments in which nothing was pending
         self._seconds_each = 0.001
         metrics.QUEUE_DEPTH.set(0)
 
@@ -53,15 +56,12 @@ class Admission:
         """Take a search on, or refuse it. Every entry ends in one call of `leave`."""
         now = perf_counter() if now is None else now
         if self._pending == 0:
-            if now - self._ended > _IDLE:
+            if self._rested(now):
                 self._calm_down(now)
                 self._offered = 0
             self._since, self._answered = now, 0
         self._offered += 1
-        limit = self._limit(now)
-        if self._pending >= limit:
-            if limit < self._burst:  # not one too many in a crowd, but a queue that stands
-                self._refused = now
+        if self._pending >= self._limit(now):
             metrics.SHED.labels("queue_full").inc()
             return False
         self._pending += 1
@@ -114,8 +114,18 @@ class Admission:
                 self._calm_down(now)
             self._offered = 0
 
+    def _rested(self, now: float) -> bool:
+        """Whether nothing was pending for a while before `now`; keeps account of it."""
+        gap, passed = now - self._ended, now - self._noted
+        rested = gap > _IDLE
+        if passed > 0.0:
+            share = min(1.0, gap / passed) if rested and passed < inf else float(rested)
+            self._idle += (1.0 - exp(-passed / _WINDOW)) * (share - self._idle)
+            self._noted = now
+        return rested
+
     def _calm_down(self, now: float) -> None:
-        if now - self._refused > FORGIVENESS:
+        if self._idle >= SPARE:
             self._calm = now
 
     def _limit(self, now: float) -> int:

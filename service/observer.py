@@ -6,6 +6,7 @@ here; the traceback goes to the log under the request's id and never to the clie
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from time import perf_counter
 from typing import Any
 
@@ -86,9 +87,10 @@ class _Exchange:
         declared = self.headers.get(b"content-length", b"")
         self._declared = int(declared[:20]) if declared.isdigit() else 0
         self._max_body, self._received = max_body, 0
-        state = scope.get("state", {})
-        # The protocol has stamped and taken on what it could; the rest is done here.
-        self._inside = bool(state.get("admitted"))
+        self._coding = _coding(scope["headers"]) if b"content-encoding" in self.headers else ""
+        # The protocol stamps a request and says whether it is taken on, as soon as it is whole.
+        self._protocol = state = scope.get("state", {})
+        self._inside = False
         arrival = state.get("arrival") or Arrival()
         self.began = arrival.at
         self._admission = admission if is_work(scope["path"]) else None
@@ -106,17 +108,19 @@ class _Exchange:
 
     def leave(self) -> None:
         """The work is done: what is left is up to the client's reading."""
-        if self._inside and self._admission is not None:
-            self._inside = False
+        if self._admission is not None and (self._inside or self._protocol.get("admitted")):
             self._admission.leave()
         self._admission = None
+        self._protocol["answered"] = True  # a body that ends now is taken on no more
 
     def _admit(self) -> None:
         if self._admission is None or self._inside:
             return
-        if not self._admission.enter():
+        self._inside = self._protocol.get("admitted")
+        if self._inside is None:  # nothing but the request itself came from the protocol
+            self._inside = self._admission.enter()
+        if not self._inside:
             raise RequestError(from_gradus(Overloaded("this worker has all it can do")))
-        self._inside = True
 
     async def receive(self) -> Message:
         """The next part of the request. Raises RequestError (413, 415, 429).
@@ -126,9 +130,8 @@ class _Exchange:
         if self._declared > self._max_body:
             raise RequestError.too_large(self._max_body)
         message = await self._receive()
-        coding = self.headers.get(b"content-encoding", b"identity").decode("latin-1")
-        if coding.strip().lower() != "identity" and message.get("body"):
-            raise RequestError.coding(coding)
+        if self._coding and message.get("body"):
+            raise RequestError.coding(self._coding)
         self._received += len(message.get("body", b""))
         if self._received > self._max_body:
             raise RequestError.too_large(self._max_body)
@@ -186,3 +189,10 @@ class _Exchange:
         seconds = perf_counter() - self.began
         stages = self.scope["state"].get("timing_ms", {})
         tracer.record(name, self.headers, seconds, self.status or 499, self.request_id, stages)
+
+
+def _coding(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """How a body is compressed, by all lines that say so; empty when it is not."""
+    lines = b",".join(value for name, value in headers if name == b"content-encoding")
+    named = (part.strip().lower() for part in lines.decode("latin-1").split(","))
+    return ", ".join(part for part in named if part not in ("", "identity"))

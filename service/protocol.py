@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from asyncio import Event, TimerHandle, Transport
 from http import HTTPStatus
+from math import inf
 from typing import Any
 
 import orjson
@@ -41,6 +42,8 @@ _CROWDED = Problem(
     headers={"Retry-After": str(RETRY_SECONDS)},
 )
 _OVERLOADED = from_gradus(Overloaded("this worker has all it can do", hint="Try again shortly."))
+# A refused body up to here is read and dropped: a new connection would cost both sides more.
+_READ_ANYWAY = 16_384
 # A client that sends just when the service begins to end is answered for this long.
 _LINGER_SECONDS = 0.5
 
@@ -65,6 +68,8 @@ class ProblemProtocol(HttpToolsProtocol):
     _header_bytes = 0  # of the headers that are complete
     _pending_bytes = 0  # of a head that is not: one header may have no end
     _in_head = True
+    _refused = False  # the request whose body is read for the sake of the connection
+    _awaited: dict[str, Any] | None = None  # state of the request whose body is still to come
     _refusal = _MALFORMED
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
@@ -98,6 +103,7 @@ class ProblemProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         self._in_head, self._header_bytes, self._pending_bytes = True, 0, 0
+        self._awaited = None
         self._whole = False
         super().on_message_begin()
 
@@ -110,10 +116,15 @@ class ProblemProtocol(HttpToolsProtocol):
         # A request behind another one of its connection is looked at when its turn comes.
         first = self.cycle is None or self.cycle.response_complete
         if admission is not None and first and is_work(self.url.decode("latin-1")):
-            if self._has_body():
+            length = self._body_length()
+            if length:
                 if admission.is_full():
-                    self._refuse_work(keep_alive=False)
+                    if length > _READ_ANYWAY:
+                        self._refuse_work(keep_alive=False)
+                    else:
+                        self.cycle, self._refused = _Answered(), True  # type: ignore[assignment]
                     return
+                self._awaited = state
             elif admission.enter():
                 state["admitted"] = True
             else:
@@ -126,6 +137,14 @@ class ProblemProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The body is whole, too."""
         self._whole = True
+        state, self._awaited = self._awaited, None
+        if self._refused:
+            self._refused = False
+            self._refuse_work(keep_alive=self.parser.should_keep_alive() and not self._ending)
+        if state is not None and "answered" not in state:
+            # Whether there is room is said before the task of the request runs: what waits for the
+            # event loop is a queue, too.
+            state["admitted"] = state["admission"].enter()
         super().on_message_complete()
 
     def shutdown(self) -> None:
@@ -173,11 +192,12 @@ class ProblemProtocol(HttpToolsProtocol):
         if keep_alive:
             self.on_response_complete()
 
-    def _has_body(self) -> bool:
-        return any(
-            name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0"))
-            for name, value in self.headers
-        )
+    def _body_length(self) -> float:
+        """Bytes that are announced; infinite where it is not said how many come."""
+        if _value(self.headers, b"transfer-encoding") is not None:
+            return inf
+        # The parser has refused what is no number.
+        return int(_value(self.headers, b"content-length") or b"0")
 
     def _write(
         self, problem: Problem, request_id: str, *, keep_alive: bool, more: str = ""

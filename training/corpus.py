@@ -34,7 +34,7 @@ class Corpus:
 
     @property
     def judged(self) -> Graded:
-        """The training judgments as people gave them."""
+        """The training judgments as the files gave them."""
         return {query: rows for query, rows in self.train.items() if query not in self.added}
 
     @property

@@ -82,7 +82,7 @@ def _train(
             opened.judge if opened else None,
             say,
             generator=written,
-            held_out=_held_out(files) if recipe.augment.synthetic_share else (),
+            held_out=_held_out(files),
         )
         inputs = input_hashes(files)
         if opened:

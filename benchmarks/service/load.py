@@ -18,7 +18,7 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
@@ -375,13 +375,12 @@ def children(pid: int) -> list[int]:
 
 
 def pin(cores: Iterable[int]) -> None:
-    """Keep this process to some cores, as far as the machine has them.
+    """Keep this process to some cores, where the machine has them and lends them.
 
     Whatever its parent was kept to: a server is started by a generator that has its own core.
     """
-    usable = set(cores) & set(range(os.cpu_count() or 1))
-    if usable:
-        os.sched_setaffinity(0, usable)
+    with suppress(OSError):
+        os.sched_setaffinity(0, set(cores))
 
 
 def report(out: Path | None, result: dict[str, Any]) -> None:

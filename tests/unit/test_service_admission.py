@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from catalog.errors import DeadlineExceeded
-from service.admission import FORGIVENESS, PATIENCE, Admission, is_work
+from service.admission import PATIENCE, Admission, is_work
 from service.arrival import Arrival, ClientGone, Deadline
 
 EACH = 0.001  # seconds that an answer takes
@@ -48,12 +50,33 @@ def test_a_queue_that_stands_is_kept_short_until_it_is_gone() -> None:
     began = worker.now
     while worker.now - began <= PATIENCE:
         assert worker.turn(20) == 20
-    for _ in range(50):
+    for _ in range(200):
         assert worker.turn(20) == worker.admission.standing == 5
-    worker.rest(FORGIVENESS / 2)  # nothing to do for a moment, which a generator's hiccup gives too
+    worker.rest(0.003)  # a moment with nothing to do, which a generator's hiccup gives too
     assert worker.turn(20) == 5
-    worker.rest(FORGIVENESS + 0.01)
+    worker.rest(0.1)
     assert worker.turn(20) == 20
+
+
+def test_small_crowds_after_an_overload_are_let_in_again() -> None:
+    worker = Simulated(burst=64, queue_seconds=0.005)
+    for _ in range(100):
+        worker.turn(20)
+    for _ in range(20):
+        worker.rest(0.4)
+        assert worker.turn(24) == 24
+
+
+def test_hardly_anybody_is_refused_at_seventy_percent() -> None:
+    worker, rng = Simulated(burst=64, queue_seconds=0.005), Random(3)
+    for _ in range(100):
+        worker.turn(20)  # the state that an overload leaves behind
+    refused, arrivals, due = 0, 7000, worker.now
+    for _ in range(arrivals):
+        due += rng.expovariate(0.7 / EACH)
+        worker.now = max(worker.now, due)
+        refused += worker.turn(1) == 0
+    assert refused < 0.001 * arrivals
 
 
 def test_one_too_many_in_a_crowd_is_no_overload() -> None:

@@ -116,6 +116,23 @@ async def test_full_worker_refuses_and_keeps_the_connection() -> None:
         assert admission.pending == 0
 
 
+async def test_bodies_are_taken_on_when_they_are_whole_and_not_when_their_turn_comes() -> None:
+    async with shop(burst=2) as (server, admission):
+        readers = [(await server.connect())[0] for _ in range(4)]
+        while len(server.connections) < 4:
+            await asyncio.sleep(0.001)
+        for connection in server.connections:  # all of them before a task runs
+            connection.data_received(POST + b"ab")
+        assert admission.pending == 0
+        states = [connection.scope["state"] for connection in server.connections]
+        states[3]["answered"] = True  # early, without the body
+        for connection in server.connections:
+            connection.data_received(b"cd")
+        assert [state.get("admitted") for state in states] == [True, True, False, None]
+        assert [(await read(reader))[0] for reader in readers] == [200] * 4
+        assert admission.pending == 0
+
+
 async def test_what_comes_behind_a_refused_search_is_answered_behind_it() -> None:
     async with shop() as (server, admission):
         reader, writer = await server.connect()
@@ -150,11 +167,31 @@ async def test_headers_are_counted(number: int) -> None:
             assert headers["connection"] == "close"
 
 
-async def test_full_worker_does_not_wait_for_a_body() -> None:
+async def test_full_worker_drops_a_small_body_and_keeps_the_connection() -> None:
     async with shop() as (server, admission):
         reader, writer = await server.connect()
         fill(admission)
-        writer.write(POST)  # and nothing more
+        for parts in ((POST + b"body",), (POST, b"bo", b"dy")):
+            for part in parts:
+                writer.write(part)
+                await asyncio.sleep(0.01)
+            status, headers, _ = await read(reader)
+            assert (status, headers.get("connection")) == (429, None)
+        writer.write(POST + b"body" + LIVEZ)
+        assert [(await read(reader))[0] for _ in range(2)] == [429, 200]
+        while admission.pending:
+            admission.leave()
+        writer.write(POST + b"body")
+        assert (await read(reader))[0] == 200
+        assert admission.pending == 0
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 20000", b"Transfer-Encoding: chunked"])
+async def test_full_worker_does_not_wait_for_a_large_body(length: bytes) -> None:
+    async with shop() as (server, admission):
+        reader, writer = await server.connect()
+        fill(admission)
+        writer.write(POST.replace(b"Content-Length: 4", length))  # and nothing more
         status, headers, _ = await read(reader)
         assert (status, headers["connection"]) == (429, "close")
         assert await reader.read() == b""

@@ -75,3 +75,9 @@ def test_misspelt_variants_are_no_judgments_of_people():
 def test_a_file_needs_a_judge_too():
     with pytest.raises(TrainingError, match="need a judge"):
         grown(judge=None)
+
+
+def test_no_misspelt_variant_is_a_query_held_out():
+    first, _ = grown(share=0.0, misspelt=1.0, judge=None)
+    found, _ = grown(share=0.0, misspelt=1.0, judge=None, held_out=set(first.added))
+    assert not found.added & first.added

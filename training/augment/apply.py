@@ -25,14 +25,14 @@ def augmented(
     """The corpus with synthetic queries that `judge` graded, then with misspelt ones.
 
     Part of the corpus, so that the record of seen queries holds them; none equals a query of the
-    dev split or one without grades. `generator` makes the synthetic ones, templates if it is None;
-    none of these is among `held_out`, normalised queries that must stay unseen.
+    dev split, one without grades or one of `held_out`, normalised queries that must stay unseen.
+    `generator` makes the synthetic ones, templates if it is None.
 
     Raises:
         TrainingError: synthetic queries are asked for and nobody is there to grade them.
 
     """
-    settings, known = recipe.augment, {*corpus.dev, *corpus.queries}
+    settings, known = recipe.augment, {*corpus.dev, *corpus.queries, *held_out}
     train = dict(corpus.train)
     if settings.synthetic_share:
         if judge is None:
@@ -48,7 +48,7 @@ def augmented(
             SyntheticSettings(settings.synthetic_share),
             recipe.seed,
             generator=generator,
-            known={*known, *held_out},
+            known=known,
         )
         say(
             f"synthetic queries: {len(synthetic.graded)} of {synthetic.made} made, "

@@ -8,7 +8,7 @@ function addColumn(settings, { changed, answered, removed }) {
   const box = columnForm.content.firstElementChild.cloneNode(true);
   const part = (selector) => box.querySelector(selector);
   const column = {
-    box, answer: null, turn: 0, form: part("form"), list: part("ol"), letter: "", outcome: part(".outcome"),
+    box, answer: null, query: "", turn: 0, form: part("form"), list: part("ol"), letter: "", outcome: part(".outcome"),
     figure: part(".figure"), flags: part(".flags"), more: part(".answered"), what: part(".what"), answered,
   };
   column.narrow = (name, value) => {
@@ -100,6 +100,7 @@ async function askColumn(column, q, show) {
     return;
   }
   column.answer = body;
+  column.query = q;  // what the hits answer, whatever is typed or asked next
   column.asked = settings;
   showAnswer(column, settings);
 }

@@ -1,7 +1,11 @@
 // The whole of judging by keys: from hit to hit, from column to column, a grade for each.
+function stopAt(item) {
+  for (const other of item.parentElement.querySelectorAll(".hit")) other.tabIndex = other === item ? 0 : -1;
+}
+
 function focusHit(item) {
   if (!item) return;
-  for (const other of item.parentElement.querySelectorAll(".hit")) other.tabIndex = other === item ? 0 : -1;
+  stopAt(item);
   item.focus({ preventScroll: true });
   item.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
@@ -17,8 +21,8 @@ function besideHit(item, column, step) {
 function hitKey(key, item, column, grade) {
   const items = [...column.list.querySelectorAll(".hit")];
   const at = items.indexOf(item);
-  if (["2", "1", "0"].includes(key)) grade(item, Number(key));
-  else if (key === "Backspace" || key === "Delete") grade(item, null);
+  if (["2", "1", "0"].includes(key)) grade(item, column, Number(key));
+  else if (key === "Backspace" || key === "Delete") grade(item, column, null);
   else if (key === "e") item.querySelector(".why").click();
   else if (key === "ArrowDown") focusHit(items[at + 1]);
   else if (key === "ArrowUp") focusHit(items[at - 1]);
@@ -30,14 +34,18 @@ function hitKey(key, item, column, grade) {
   return true;
 }
 
-// `grade(item, grade)` judges a hit, `step(by)` goes to another query of the list.
+function columnOf(item) {
+  return columns.find(({ list }) => list.contains(item));
+}
+
+// `grade(item, column, grade)` judges a hit, `step(by)` goes to another query of the list.
 function listenToKeys({ grade, step }) {
   document.addEventListener("keydown", (event) => {
     const { target, key } = event;
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (target.matches("input, select, textarea")) return;
     const item = target.closest(".hit");
-    const column = item && columns.find(({ list }) => list.contains(item));
+    const column = item && columnOf(item);
     if (column && hitKey(key, item, column, grade)) event.preventDefault();
     else if (key === "n" || key === "p") { event.preventDefault(); step(key === "n" ? 1 : -1); }
     else if (key === "/") { event.preventDefault(); field.focus(); field.select(); }
@@ -47,7 +55,8 @@ function listenToKeys({ grade, step }) {
     if (!item) return;
     const button = target.closest(".marks button");
     // Pressed once more, a judgment is taken back.
-    if (button) grade(item, button.getAttribute("aria-pressed") === "true" ? null : Number(button.value));
-    focusHit(item);
+    const pressed = button && button.getAttribute("aria-pressed") === "true";
+    if (button) grade(item, columnOf(item), pressed ? null : Number(button.value));
+    if (target.closest(".why")) stopAt(item); else focusHit(item);  // the focus stays on what opens and closes
   });
 }

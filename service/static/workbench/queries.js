@@ -61,9 +61,9 @@ async function load(file) {
   return { first: found.queries[0], told: `${parts.join(", ")}.` };
 }
 
-function listenToQueries({ go, refresh, tell }) {
+function listenToQueries({ asked, go, refresh, tell }) {
   const step = (by) => {
-    const query = steppedQuery(field.value, by);
+    const query = steppedQuery(asked(), by);
     if (query === null) tell("The list ends here."); else go(query);
   };
   document.getElementById("previous").addEventListener("click", () => step(-1));

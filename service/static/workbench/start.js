@@ -3,6 +3,7 @@ const form = document.getElementById("search");
 const notice = document.getElementById("status");
 const about = document.getElementById("about");
 const adder = document.getElementById("add");
+let asked = "";  // the query searched last; what is typed after it waits for Enter
 
 function say(text, isError) {
   notice.textContent = text;
@@ -15,12 +16,12 @@ function tell(text, isError) {
 }
 
 function refresh() {
-  compareColumns(field.value);
-  showQueries(field.value);
+  compareColumns();
+  showQueries(asked);
 }
 
 function state() {
-  return { q: field.value.trim(), show: form.elements.show.value, columns: columns.map((c) => settingsOf(c.form)) };
+  return { q: asked, show: form.elements.show.value, columns: columns.map((c) => settingsOf(c.form)) };
 }
 
 // A step of its own in the browser's history, unless it is where the browser stands already.
@@ -30,16 +31,21 @@ function remember() {
 }
 
 function askAll() {
-  for (const column of columns) askColumn(column, field.value.trim(), form.elements.show.value);
+  for (const column of columns) askColumn(column, asked, form.elements.show.value);
   refresh();
 }
 
-// As the other scripts call it: a search from its beginning.
-function ask() {
-  closeOffers();
+function search() {
   say("");
   remember();
   askAll();
+}
+
+// As the other scripts call it: what stands in the field is the query now.
+function ask() {
+  closeOffers();
+  asked = field.value.trim();
+  search();
 }
 
 function go(query) {
@@ -48,7 +54,7 @@ function go(query) {
 }
 
 const hooks = {
-  changed: (column) => { remember(); askColumn(column, field.value.trim(), form.elements.show.value); },
+  changed: (column) => { remember(); askColumn(column, asked, form.elements.show.value); },
   answered: refresh,
   removed: (column) => { dropColumn(column); adder.hidden = false; remember(); refresh(); adder.focus(); },
 };
@@ -66,15 +72,20 @@ function placeColumns(wanted) {
 function restore() {
   const said = stateOf(location.hash);
   field.value = said.q;
+  asked = field.value.trim();
   form.elements.show.value = said.show;
   placeColumns(said.columns);
   history.replaceState(null, "", addressOf(state()));
   askAll();
 }
 
-function grade(item, given) {
-  if (!field.value.trim()) return;
-  judge(field.value, item.dataset.id, given);
+// For the query that the hits of the column answer. While it waits they are about to go: no hit is judged.
+function grade(item, column, given) {
+  if (column.box.hasAttribute("aria-busy")) {
+    tell(`Not judged: column ${column.letter} waits for its answer.`);
+    return;
+  }
+  judge(column.query, item.dataset.id, given);
   refresh();
   const title = item.querySelector("h3").textContent;
   tell(given === null ? `Not judged: ${title}` : `Judged ${GRADE_NAMES[given]}: ${title}`);
@@ -101,7 +112,7 @@ async function tellIndex() {
 }
 
 form.addEventListener("submit", (event) => { event.preventDefault(); ask(); });
-form.elements.show.addEventListener("change", ask);
+form.elements.show.addEventListener("change", search);
 blind.addEventListener("change", refresh);
 adder.addEventListener("click", () => {
   const column = addColumn({ mode: "hybrid" }, hooks);
@@ -113,7 +124,7 @@ adder.addEventListener("click", () => {
 addEventListener("popstate", restore);
 addEventListener("storage", (event) => { if (reread(event)) refresh(); });
 openBook();
-listenToKeys({ grade, step: listenToQueries({ go, refresh, tell }) });
+listenToKeys({ grade, step: listenToQueries({ asked: () => asked, go, refresh, tell }) });
 restore();
 const showIndex = () => tellIndex().catch(() => { /* the columns tell that nobody answers */ });
 access.addEventListener("submit", showIndex);  // the key may open more
