@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -49,6 +50,16 @@ def ids(column: Any) -> list[str]:
 
 def said(page: Any) -> dict[str, list[str]]:
     return parse_qs(urlsplit(page.url).fragment)
+
+
+def judged(page: Any) -> dict[str, dict[str, int]]:
+    """What the browser keeps: query → product id → grade."""
+    kept = [json.loads(text) for text in page.evaluate("Object.values(localStorage)")]
+    return {
+        query: {product: grade for product, (grade, _) in grades}
+        for query, _, _, grades in kept
+        if grades
+    }
 
 
 def test_three_columns_are_the_three_modes(url: str, page: Any) -> None:
@@ -185,6 +196,112 @@ def test_judging_by_keys(url: str, page: Any) -> None:
     page.click("#erase")
     assert page.locator(".marks [aria-pressed=true]").count() == 0
     assert page.evaluate("localStorage.length") == 0
+
+
+def test_judgments_are_of_the_query_that_was_asked(url: str, page: Any) -> None:
+    page.goto(f"{url}/workbench#q=kettle&a.mode=hybrid&a.min_tier=irrelevant")
+    settle(page)
+    one = column(page, "A")
+    first, second = ids(one)[:2]
+    page.fill("#q", "toaster")
+    one.locator(".hit").first.focus()
+    page.keyboard.press("2")
+    one.locator(".marks [value='1']").nth(1).click()
+    assert judged(page) == {"kettle": {first: 2, second: 1}}
+    assert one.locator(".marks [aria-pressed=true]").count() == 2
+    assert "2 of 10 judged" in one.locator(".figure").inner_text()
+    assert page.inner_text("#place") == "1 of 1"
+    one.locator("summary:has-text('Settings')").click()
+    with page.expect_request("**/v1/search?q=kettle&mode=semantic&*"):
+        one.locator("[name=mode]").select_option("semantic")
+    settle(page)
+    assert (said(page)["q"], page.input_value("#q")) == (["kettle"], "toaster")
+    page.press("#q", "Enter")
+    settle(page)
+    assert one.locator(".marks [aria-pressed=true]").count() == 0
+    assert said(page)["q"] == ["toaster"]
+
+
+def test_nothing_is_judged_while_an_answer_is_under_way(
+    url: str, page: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "list.txt").write_text("kettle\ntoaster\n")
+    page.goto(f"{url}/workbench#q=kettle&a.mode=hybrid&a.min_tier=irrelevant&b.mode=lexical")
+    page.set_input_files("#load", tmp_path / "list.txt")
+    page.locator("#status:has-text('2 queries loaded')").wait_for()
+    settle(page)
+    late, soon = column(page, "A"), column(page, "B")
+    late.locator(".hit").first.focus()
+    page.keyboard.press("1")
+    before, figure = judged(page), late.locator(".figure").inner_text()
+    old = ids(soon)
+    held: list[Any] = []
+    page.route("**/v1/search?*mode=hybrid*", lambda route: held.append(route))
+    page.keyboard.press("n")
+    page.locator("[aria-label='Column B'][aria-busy]").wait_for(state="detached")
+    page.keyboard.press("2")
+    assert page.inner_text("#status") == "Not judged: column A waits for its answer."
+    late.locator(".marks [value='0']").nth(1).click()
+    assert judged(page) == before
+    assert late.locator(".figure").inner_text() == figure
+    assert ids(soon) != old
+    # One column answers another query than the other: nothing is said of both.
+    assert page.inner_text("#compared") == ""
+    assert not any(page.locator(".elsewhere").all_inner_texts())
+    soon.locator(".marks [value='2']").first.click()
+    assert judged(page) == {**before, "toaster": {ids(soon)[0]: 2}}
+    (waiting,) = held
+    waiting.continue_()
+    settle(page)
+    assert "in common: A and B" in page.inner_text("#compared")
+    late.locator(".hit").last.focus()
+    page.keyboard.press("0")
+    assert judged(page)["toaster"][ids(late)[-1]] == 0
+
+
+def test_a_column_without_hits_has_none_to_judge(url: str, page: Any) -> None:
+    page.goto(f"{url}/workbench#q=kettle&a.mode=hybrid&a.filter=price+%3C+0&b.mode=lexical")
+    column(page, "B").locator(".hit").first.wait_for()
+    settle(page)
+    figure = column(page, "A").locator(".figure")
+    assert figure.inner_text() == "nDCG@10: no hit to judge"
+    column(page, "B").locator(".marks [value='2']").first.click()
+    assert figure.inner_text() == "nDCG@10 0.000 · no hit to judge"
+
+
+def test_the_focus_stays_on_why(url: str, page: Any) -> None:
+    page.goto(f"{url}/workbench#q=kettle&a.mode=hybrid")
+    why = column(page, "A").locator(".why").nth(2)
+    why.click()
+    assert why.evaluate("(button) => button === document.activeElement")
+    assert why.get_attribute("aria-expanded") == "true"
+    page.keyboard.press("Enter")
+    assert column(page, "A").locator(".hit .explain").count() == 0
+    page.keyboard.press("2")
+    assert judged(page) == {"kettle": {ids(column(page, "A"))[2]: 2}}
+
+
+def test_columns_begin_where_the_text_above_does(url: str, page: Any) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{url}/workbench#q=kettle")
+    column(page, "A").locator(".hit").first.wait_for()
+    settle(page)
+    wanted = page.locator("#status").bounding_box()["x"]
+    assert column(page, "A").bounding_box()["x"] == pytest.approx(wanted, abs=0.5)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_without_script_no_query_is_sent(url: str, browser: Any) -> None:
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        sent: list[str] = []
+        page.on("request", lambda request: sent.append(request.url + (request.post_data or "")))
+        page.goto(f"{url}/workbench")
+        page.fill("#q", "kettle")
+        with page.expect_navigation():
+            page.press("#q", "Enter")
+        assert len(sent) == 2
+        assert "kettle" not in "".join(sent)
 
 
 def test_judgments_go_out_and_come_in(url: str, page: Any, tmp_path: Path) -> None:
