@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import random
 import re
 import shutil
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from catalog.measures import evaluate_run
 from catalog.model import Grade, Judgment
 from catalog.readers import read_judgments, read_queries, write_judgments
 from catalog.text import normalise
@@ -47,15 +47,8 @@ def run(body: str, given: Any = None) -> Any:
     return json.loads(done.stdout)
 
 
-def reference(grades: dict[str, int], ranked: list[str]) -> float:
-    def dcg(gains: list[float]) -> float:
-        return sum(gain / math.log2(place + 2) for place, gain in enumerate(gains[:10]))
-
-    best = dcg(sorted((grade / 2 for grade in grades.values()), reverse=True))
-    return dcg([grades.get(product, 0) / 2 for product in ranked]) / best if best else 0.0
-
-
 def test_ndcg_is_that_of_evaluation() -> None:
+    pytest.importorskip("ir_measures")
     draw = random.Random(7)
     cases = []
     for _ in range(50):
@@ -68,7 +61,9 @@ def test_ndcg_is_that_of_evaluation() -> None:
              Object.entries(grades).map(([id, grade]) => [id, [grade, "human"]]))))""",
         cases,
     )
-    assert found == pytest.approx([reference(*case) for case in cases], abs=1e-12)
+    qrels = {str(number): grades for number, (grades, _) in enumerate(cases)}
+    ranked = {str(number): ranking for number, (_, ranking) in enumerate(cases)}
+    assert found == pytest.approx(evaluate_run(qrels, ranked, [10])["ndcg@10"], abs=1e-12)
 
 
 def test_nothing_judged_is_no_figure() -> None:
