@@ -62,8 +62,10 @@ def test_the_workbench_is_a_link_away(url: str, page: Any) -> None:
     page.goto(url)
     page.click("text=Relevance workbench")
     page.locator(".column").first.wait_for()
+    assert page.url.partition("#")[0].partition("?")[0] == f"{url}/workbench"
     page.click("text=Storefront")
     page.locator("#hits").wait_for(state="attached")
+    assert page.locator(".column").count() == 0
 
 
 def test_a_correction_is_told_and_can_be_undone(url: str, page: Any) -> None:
