@@ -54,6 +54,7 @@ def test_back_and_forward_restore_the_search(url: str, page: Any) -> None:
     wait_for_hits(page, "toaster")
     assert page.input_value("#q") == "toaster"
     page.go_back()
+    wait_for_hits(page, "kettle")
     page.go_back()
     assert page.url == "about:blank"
 
