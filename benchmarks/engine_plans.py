@@ -1,9 +1,9 @@
-"""From which size on a graph finds near vectors faster than a scan of one byte a dimension.
+"""From which size on a graph finds near vectors faster than a scan of half a byte a dimension.
 
     OMP_NUM_THREADS=1 python benchmarks/engine_plans.py --index ROOT --queries FILE --out raw.json
 
 Catalogues of several sizes are made from the vectors of an index: rows drawn at random, each turned
-a little. `ef` is the breadth at which the graph reaches the floors of `index.dense_build`. Plans
+a little. `ef` is the breadth at which the graph reaches the floors of `index.settling`. Plans
 take turns in blocks of queries; medians in microseconds, beside the kernel of `engine_speed.py`.
 """
 

@@ -22,7 +22,7 @@ import platform
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -150,8 +150,7 @@ def main() -> None:
         "python": platform.python_version(),
         "products": len(bundle.store),
         "dim": bundle.dense.dim,
-        "plan": bundle.dense.settings.plan,
-        "ef": None if bundle.dense.exact else bundle.dense.settings.ef,
+        "dense": asdict(bundle.dense.settings),
         "candidates": bundle.candidates,
         "queries": len(queries),
         "against_exact": {"limit": arguments.limit, **recall(engine, requests)},

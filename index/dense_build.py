@@ -7,23 +7,22 @@ a clock: two builds of one catalogue hold the same bytes, unless a tuning job wa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.dense import DenseArm, DenseIndex, DenseSettings, Plan, pair_scores
 from index.graph import link
-from index.graph_tuning import RECALL_TARGET, Trial, settle, tune
+from index.graph_tuning import Trial, tune
 from index.recall import Recall, exact_scores, recall_of
-from index.scan import MAX_DIM, ByteScan
+from index.settling import RECALL_TARGET, settle_graph, settle_scan
 from index.vectors import VectorKind, VectorTable
 
-# Codes of this size stay in the caches of a CPU, and to read them all takes no longer than a graph
-# at the least breadth (0.3 ms at 200 candidates).
-SCAN_BYTES = 1 << 24
+# To read nibbles of this size takes no longer than a graph does at 200 candidates.
+SCAN_BYTES = 12 << 20
 # Beyond, looking at this many rows costs what one more node of breadth does.
-ROWS_PER_EF = 100
+ROWS_PER_EF = 300
 _STORED_DEPTH = 20
 
 
@@ -40,12 +39,14 @@ class DenseQuality:
     """How candidates are found and the share of the exact nearest rows among them.
 
     `recall_10` and `recall_20` at those depths, `recall_candidates` at the depth of the candidate
-    set; means over the sampled queries, in [0, 1]. `ef` is None where no graph is searched.
+    set; means over the sampled queries, in [0, 1]. `ef` is None where no graph is searched, and
+    `overfetch` where no scan is.
     `target` is the recall asked for and `trials` what a tuning job saw.
     """
 
     plan: Plan
     ef: int | None
+    overfetch: float | None
     queries: int
     recall_10: float
     recall_20: float
@@ -83,15 +84,15 @@ def arrange(
     """
     target = target or Target()
     rows, dim = len(vectors), vectors.dim
-    free = settings.plan is None and dim <= MAX_DIM
+    free = settings.plan is None
     trials: tuple[Trial, ...] = ()
-    if settings.plan == "scan" or (free and rows * dim <= SCAN_BYTES):
+    if settings.plan == "scan" or (free and rows * dim // 2 <= SCAN_BYTES):
         progress(rows)
         return _scanned(vectors, queries, candidates, settings, target)
     if target.grid:
         settings, trials = tune(vectors, queries, candidates, settings, target.recall, target.grid)
     graph = link(vectors, settings.m, settings.ef_construction, settings.seed, progress)
-    dense, recall, _ = settle(vectors, graph, queries, candidates, settings, target.recall)
+    dense, recall, _ = settle_graph(vectors, graph, queries, candidates, settings, target.recall)
     if free and rows <= ROWS_PER_EF * dense.settings.ef:
         return _scanned(vectors, queries, candidates, settings, target)
     return dense, _quality(dense.settings, recall, target, trials)
@@ -129,8 +130,8 @@ def _scanned(
     settings: DenseSettings,
     target: Target,
 ) -> tuple[DenseIndex, DenseQuality]:
-    dense = DenseIndex(vectors, ByteScan(vectors), replace(settings, plan="scan"))
-    return dense, measured(dense, queries, candidates, target)
+    dense, recall, _ = settle_scan(vectors, queries, candidates, settings, target.recall)
+    return dense, _quality(dense.settings, recall, target, ())
 
 
 def _quality(
@@ -140,6 +141,7 @@ def _quality(
     return DenseQuality(
         plan,
         settings.ef if plan == "graph" else None,
+        settings.overfetch if plan == "scan" else None,
         recall.queries,
         recall.at_10,
         recall.at_20,

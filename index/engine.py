@@ -176,7 +176,7 @@ class Engine:
             tier_counts=page.tier_counts,
             no_confident_match=not page.confident,
             timing_ms=watch.milliseconds(),
-            plan=plan_of(prepared, mode, page, exact=request.exact or self._sees_all)
+            plan=plan_of(prepared, mode, page, self._way(exact=request.exact))
             | self.refiner.plan(refined, mode, exact=request.exact),
             degraded=degraded,
             facets=facets,
@@ -243,10 +243,11 @@ class Engine:
             for place in ranking.order[:depth]
         ]
 
-    @property
-    def _sees_all(self) -> bool:
+    def _way(self, *, exact: bool) -> str:
         dense = self.bundle.dense
-        return dense.exact or self.bundle.candidates >= dense.products
+        if dense.looks_at_all(self.bundle.candidates, exact=exact):
+            return "exact_scan"
+        return "hnsw" if dense.settings.plan == "graph" else "scan"
 
     def _alpha(self, asked: float | None) -> float:
         return self.calibration.alpha if asked is None else asked

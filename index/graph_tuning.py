@@ -1,8 +1,8 @@
 """The links and breadths of a graph, by trial: recall against exact search first, then speed.
 
-`settle` raises the breadth of searching until recall reaches its target. `tune` builds the graphs
-of a small grid and keeps the settings that, settled, search quickest. A clock decides between
-graphs that all reach the target: pass the settings found to a later build for the same bytes.
+`tune` builds the graphs of a small grid and keeps the settings that, settled (`index.settling`),
+search quickest. A clock decides between graphs that all reach the target: pass the settings found
+to a later build for the same bytes.
 """
 
 from __future__ import annotations
@@ -15,14 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.dense import DenseIndex, DenseSettings
-from index.graph import Graph, link
-from index.recall import Recall, exact_scores, recall_of
+from index.graph import link
+from index.settling import RECALL_TARGET, settle_graph
 from index.vectors import VectorTable
 
-# Mean recall of a graph over all candidates: a hit that the other arm lifts onto the first page
-# may stand anywhere among them. At 10 and 20 the target itself counts.
-CANDIDATES_FLOOR = 0.95
-RECALL_TARGET = 0.99
 GRID = ((16, 100), (16, 200), (32, 200), (48, 200))  # links a node, breadth of building
 SAMPLE = 50_000  # rows of a trial, drawn at random where there are more
 # A graph must be this much quicker than the settings given, or these stay.
@@ -46,32 +42,6 @@ class Trial:
     reached: bool
     microseconds: float
     seconds: float
-
-
-def settle(
-    vectors: VectorTable,
-    graph: Graph,
-    queries: NDArray[np.float32],
-    candidates: int,
-    settings: DenseSettings,
-    target: float = RECALL_TARGET,
-) -> tuple[DenseIndex, Recall, bool]:
-    """Raise `ef` by quarters until recall reaches the target, or every node is seen.
-
-    hnswlib never searches narrower than the number asked for, so `ef` starts at the candidate
-    depth at least. Returns whether the target was reached as the third.
-    """
-    exact = exact_scores(DenseIndex(vectors, None, settings), queries, candidates)
-    ef = max(settings.ef, candidates)
-    while True:
-        chosen = replace(settings, ef=ef, plan="graph")
-        dense = DenseIndex(vectors, graph.searched(ef), chosen)
-        recall = recall_of(dense, queries, exact)
-        first, floor = min(recall.at_10, recall.at_20), min(CANDIDATES_FLOOR, target)
-        enough = first >= target and recall.at_candidates >= floor
-        if enough or ef >= len(vectors):
-            return dense, recall, enough
-        ef += ef // 4
 
 
 def tune(
@@ -99,7 +69,7 @@ def tune(
         graph = link(sample, m, ef_construction, settings.seed)
         seconds = clock() - start
         tried = replace(settings, m=m, ef_construction=ef_construction)
-        dense, recall, reached = settle(sample, graph, queries, candidates, tried, target)
+        dense, recall, reached = settle_graph(sample, graph, queries, candidates, tried, target)
         found[m, ef_construction] = Trial(
             m,
             ef_construction,

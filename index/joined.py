@@ -131,11 +131,6 @@ class JoinedDense(DenseArm):
         """Length of the vectors."""
         return self._parts[0].dim
 
-    @property
-    def exact(self) -> bool:
-        """Whether every search finds what a look at every row would."""
-        return all(part.exact for part in self._parts)
-
     def score(self, query: NDArray[np.float32], rows: Rows) -> Scores:
         """Cosine of the query vector with each of `rows`, (len(rows),) float64 in [-1, 1]."""
         scores = np.empty(len(rows))

@@ -37,14 +37,14 @@ class Prepared:
         return self.has_words and self.mode != "lexical"
 
 
-def plan_of(prepared: Prepared, mode: Mode, page: Page, *, exact: bool) -> dict[str, str]:
-    """What was done, for people: one word or one reason a part."""
+def plan_of(prepared: Prepared, mode: Mode, page: Page, semantic: str) -> dict[str, str]:
+    """What was done, for people: one word or one reason a part; `semantic` is that arm's."""
     if not prepared.has_words:
         asked = prepared.request.mode
         return {"mode": asked, "query": "no letters or digits: nothing was searched"}
     plan: dict[str, str] = {"mode": mode}
     if mode != "lexical":
-        plan["semantic"] = "exact_scan" if exact else "hnsw"
+        plan["semantic"] = semantic
     if mode != "semantic":
         plan["lexical"] = "bm25f"
     elif prepared.request.mode == "hybrid":

@@ -3,7 +3,7 @@
 The arms choose by the number of rows that pass (`DenseArm.looks_at_all`, `Graph.propose`):
 
 - `exact_scan`   every passing row is scored
-- `masked_scan`  the scan of one byte a dimension, over passing rows alone: nothing is lost
+- `masked_scan`  the scan of half a byte a dimension, over passing rows alone
 - `over_fetch`   the graph is asked for more, by the share that passes, again until there are enough
 - `masked_graph` the graph is walked past rows that do not pass
 - `masked_postings`  words alone are searched: postings of passing rows

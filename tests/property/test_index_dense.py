@@ -60,7 +60,6 @@ def test_the_graph_finds_what_a_scan_finds():
     assert quality.recall_candidates >= 0.95
     assert quality.ef > 20, "a poor graph needs a wider search than the start"
     assert index.settings.ef == quality.ef
-    assert not index.exact
     query = unit_rows(1, 16, 3)[0]
     rows, scores = index.top(query, 10, ranks)
     exact_rows, exact_scores = index.top(query, 10, ranks, exact=True)
@@ -99,7 +98,7 @@ def test_small_catalogues_are_scanned_and_large_ones_linked(monkeypatch):
 
     assert (chosen(5).plan, chosen(5).ef) == ("scan", None)
     assert chosen(5).recall_candidates == 1.0
-    monkeypatch.setattr(dense_build, "SCAN_BYTES", vectors.size - 1)
+    monkeypatch.setattr(dense_build, "SCAN_BYTES", vectors.size // 2 - 1)
     monkeypatch.setattr(dense_build, "ROWS_PER_EF", 2)
     assert (chosen(5).plan, chosen(5).ef) == ("graph", 200)
     monkeypatch.setattr(dense_build, "ROWS_PER_EF", 10)
@@ -130,7 +129,6 @@ def test_round_trip_restores_the_plan_and_the_bytes(tmp_path, count, plan):
         arranged(vectors, plan, ef=77).save(directory)
     loaded = DenseIndex.load(tmp_path / "first")
     assert (loaded.settings.plan, loaded.settings.ef) == (plan, 77)
-    assert loaded.exact == (plan == "scan")
     assert loaded.products == count
     query, ranks = unit_rows(1, 8, 1)[0], id_ranks([str(row) for row in range(count)])
     rows, scores = loaded.top(query, 10, ranks)
@@ -152,4 +150,4 @@ def test_an_index_that_names_no_plan_has_a_graph(tmp_path):
         DenseIndex.load(tmp_path)
     del about["plan"]
     (tmp_path / "dense.json").write_text(json.dumps(about))
-    assert not DenseIndex.load(tmp_path).exact
+    assert DenseIndex.load(tmp_path).settings.plan == "graph"
