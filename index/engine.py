@@ -96,6 +96,7 @@ class Engine:
         """Answer one request. Raises QueryError."""
         watch = Stopwatch()
         prepared = self.prepare(request)
+        watch.lap("prepare")
         vector = self.encode(prepared) if prepared.needs_vector else None
         watch.lap("encode")
         return self.answer(prepared, vector, watch)

@@ -6,10 +6,10 @@ from time import perf_counter
 
 
 class Stopwatch:
-    """Starts when made; each lap names the time since the one before."""
+    """Starts when made, or at `began` (`perf_counter`); a lap names the time since the last one."""
 
-    def __init__(self) -> None:
-        self._start = self._last = perf_counter()
+    def __init__(self, began: float | None = None) -> None:
+        self._start = self._last = perf_counter() if began is None else began
         self._laps: dict[str, float] = {}
 
     def lap(self, stage: str) -> None:

@@ -16,6 +16,7 @@ from time import perf_counter
 
 from catalog.errors import Overloaded
 from service import metrics
+from service.afterwards import later
 
 PATIENCE = 0.1  # seconds
 SPARE = 0.1  # of the time: a worker that is idle so much is not overloaded
@@ -65,7 +66,7 @@ class Admission:
             metrics.SHED.labels("queue_full").inc()
             return False
         self._pending += 1
-        metrics.QUEUE_DEPTH.set(self._pending)
+        later.once(self._note)
         return True
 
     @contextmanager
@@ -80,7 +81,7 @@ class Admission:
             metrics.SHED.labels("queue_full").inc()
             raise Overloaded("this worker cannot take on so much now")
         self._pending += left
-        metrics.QUEUE_DEPTH.set(self._pending)
+        later.once(self._note)
 
         def done() -> None:
             nonlocal left
@@ -103,7 +104,7 @@ class Admission:
         now = perf_counter() if now is None else now
         self._pending -= 1
         self._answered += 1
-        metrics.QUEUE_DEPTH.set(self._pending)
+        later.once(self._note)
         if self._pending == 0 or self._answered >= _SAMPLE:
             sample = (now - self._since) / self._answered
             self._seconds_each += 0.1 * (sample - self._seconds_each)
@@ -113,6 +114,9 @@ class Admission:
             if self._offered <= self.standing:
                 self._calm_down(now)
             self._offered = 0
+
+    def _note(self) -> None:
+        metrics.QUEUE_DEPTH.set(self._pending)
 
     def _rested(self, now: float) -> bool:
         """Whether nothing was pending for a while before `now`; keeps account of it."""

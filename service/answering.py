@@ -6,13 +6,13 @@ The routes hand a validated request over; everything that may take time is bound
 from __future__ import annotations
 
 from dataclasses import replace
-from time import perf_counter
 
 from index.engine import Engine
 from index.prepared import Prepared
 from index.request import SearchRequest, SearchResult
 from index.stopwatch import Stopwatch
 from service import drift, metrics
+from service.afterwards import later
 from service.arrival import Deadline
 from service.encoding.query_encoder import Encoded
 from service.generation import Generation
@@ -36,41 +36,47 @@ async def answer(
     Raises QueryError, NotReady, DeadlineExceeded, ClientGone.
     """
     deadline.check("in the queue")
-    waited = perf_counter() - deadline.arrival.at
+    watch = Stopwatch(deadline.arrival.at)
+    watch.lap("queue")
     generation = live.generation.acquire()
     try:
-        result = await _found(generation, request, deadline, use_cache)
+        result = await _found(generation, request, deadline, use_cache, watch)
     finally:
         generation.release()
     deadline.check("while it was searched")
     live.record(request)
     if shadow is not None:
         shadow.offer(request, result)
-    queue = round(waited * 1e3, 4)
-    timing = {"total": round(result.timing_ms["total"] + queue, 4), "queue": queue}
-    return replace(result, timing_ms={**result.timing_ms, **timing})
+    return result
 
 
 async def _found(
-    generation: Generation, request: SearchRequest, deadline: Deadline, use_cache: bool
+    generation: Generation,
+    request: SearchRequest,
+    deadline: Deadline,
+    use_cache: bool,
+    watch: Stopwatch,
 ) -> SearchResult:
-    found = kept(generation, request, use_cache=use_cache)
+    found = kept(generation, request, watch, use_cache=use_cache)
     if found is not None:
         return found
-    engine, watch = generation.engine, Stopwatch()
+    engine = generation.engine
     prepared = engine.prepare(request)
+    watch.lap("prepare")
     encoded = await _vector(generation, prepared, deadline, use_cache)
     watch.lap("encode")
     return concluded(generation, engine, prepared, encoded, watch, use_cache=use_cache)
 
 
-def kept(generation: Generation, request: SearchRequest, *, use_cache: bool) -> SearchResult | None:
-    """The answer that was kept of an equal request, if any."""
+def kept(
+    generation: Generation, request: SearchRequest, watch: Stopwatch, *, use_cache: bool
+) -> SearchResult | None:
+    """The answer that was kept of an equal request, if any, with the times of this one."""
     found = generation.answers.get(request) if use_cache else None
     if found is None:
         return None
     metrics.CACHE_HITS.labels("answer").inc()
-    return replace(found, timing_ms={"total": 0.0})
+    return replace(found, timing_ms=watch.milliseconds())
 
 
 def concluded(
@@ -89,7 +95,7 @@ def concluded(
     result = engine.answer(prepared, encoded.vector, watch)
     if encoded.reason:
         result = replace(result, degraded=_named(result.degraded, encoded.reason))
-    drift.count(engine, prepared, result)
+    later(drift.count, engine, prepared, result)
     # What was found before an update that came meanwhile is not the answer to the next search.
     if use_cache and not result.degraded and engine is generation.engine:
         generation.answers.put(prepared.request, result)

@@ -28,6 +28,7 @@ from service import (
     search,
     suggest,
 )
+from service.afterwards import later
 from service.caching import Policy
 from service.compression import Compression
 from service.direct import Shortcut
@@ -88,6 +89,7 @@ def create_app(
             updates_of(app).close()
             await live.stop()
             _close_beside(app)
+            later.catch_up()
 
     app = FastAPI(
         title="Gradus",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from time import perf_counter
 from typing import cast
 
 from catalog.errors import DeadlineExceeded, GradusError, QueryError
@@ -54,7 +53,8 @@ async def answer(
     Raises NotReady, ClientGone, and DeadlineExceeded when nothing was begun in time.
     """
     deadline.check("in the queue")
-    waited, watch = perf_counter() - deadline.arrival.at, Stopwatch()
+    watch = Stopwatch(deadline.arrival.at)
+    watch.lap("queue")
     generation = live.generation.acquire()
     engine = generation.engine  # an update that comes meanwhile is not for this batch
     try:
@@ -66,12 +66,11 @@ async def answer(
             live.record(one.request)
             if shadow is not None:
                 shadow.offer(one.request, found)
-    timing, queue = watch.milliseconds(), round(waited * 1e3, 4)
-    timing["total"] = round(timing["total"] + queue, 4)
+    timing = watch.milliseconds()
     stamp = IndexInfo(
         engine.bundle.version, engine.bundle.encoder_fingerprint, engine.calibration.name
     )
-    return Batch(outcomes, stamp, timing | {"queue": queue})
+    return Batch(outcomes, stamp, timing)
 
 
 async def _outcomes(
@@ -103,7 +102,7 @@ async def _outcomes(
 def _begun(generation: Generation, engine: Engine, one: Asked | RequestError) -> Prepared | Outcome:
     if isinstance(one, RequestError):
         return one
-    found = kept(generation, one.request, use_cache=one.use_cache)
+    found = kept(generation, one.request, Stopwatch(), use_cache=one.use_cache)
     if found is not None:
         return found
     try:

@@ -22,6 +22,8 @@ from prometheus_client import (
 )
 from prometheus_client.metrics import MetricWrapperBase
 
+from service.afterwards import later
+
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 REGISTRY = CollectorRegistry()
@@ -237,6 +239,22 @@ def observe_stages(milliseconds: Mapping[str, float]) -> None:
         _stage_time(stage).observe(value / 1000)
 
 
+def observe_request(method: str, route: str, status: int, seconds: float) -> None:
+    """Count a request that was answered."""
+    _requests(method, route, status).inc()
+    _request_time(method, route).observe(seconds)
+
+
+@cache
+def _requests(method: str, route: str, status: int) -> Counter:
+    return HTTP_REQUESTS.labels(method, route, str(status))
+
+
+@cache
+def _request_time(method: str, route: str) -> Histogram:
+    return HTTP_SECONDS.labels(method, route)
+
+
 @cache
 def _stage_time(stage: str) -> Histogram:
     # Finding a child by its labels costs more than counting in it, six times a search.
@@ -245,6 +263,7 @@ def _stage_time(stage: str) -> Histogram:
 
 def exposition() -> bytes:
     """Every metric as Prometheus text, added up over all workers."""
+    later.catch_up()
     if MULTIPROCESS_VARIABLE not in os.environ:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()

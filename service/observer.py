@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from catalog.errors import Overloaded
 from service import logs, metrics, tracing
 from service.admission import Admission, is_work
+from service.afterwards import later
 from service.arrival import Arrival, ClientGone
 from service.problems import INTERNAL, RequestError, from_gradus
 from service.request_id import accept
@@ -162,9 +163,8 @@ class _Exchange:
 
     def count(self) -> None:
         """Add the request to the metrics."""
-        route, method = self._route, self._method
-        metrics.HTTP_REQUESTS.labels(method, route, str(self.status or 499)).inc()
-        metrics.HTTP_SECONDS.labels(method, route).observe(perf_counter() - self.began)
+        seconds = perf_counter() - self.began
+        later(metrics.observe_request, self._method, self._route, self.status or 499, seconds)
 
     def log(self) -> None:
         """Write the request's line; routes add to it through the state's `log`."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Annotated, Any, Self, TypeVar
+from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from starlette.datastructures import Headers, QueryParams
+from starlette.datastructures import Headers
 
 from index.calibration import Mode, Tier
 from index.request import MAX_DEPTH, MAX_LIMIT, MAX_QUERY_CHARACTERS, SearchRequest
@@ -145,14 +146,14 @@ class SearchParameters(BatchedSearch):
     timeout_ms: Timeout = None
 
 
-def from_query_string(query: QueryParams) -> SearchParameters:
+def from_query_string(query: bytes) -> SearchParameters:
     """Read `GET /v1/search?...`. Raises RequestError (422)."""
     return read_query_string(query, SearchParameters)
 
 
-def read_query_string(query: QueryParams, model: type[Parameters]) -> Parameters:
+def read_query_string(query: bytes, model: type[Parameters]) -> Parameters:
     """The parameters of a query string as `model` declares them. Raises RequestError (422)."""
-    pairs = query.multi_items()
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     given = dict(pairs)
     if len(given) < len(pairs):
         names = [name for name, _ in pairs]

@@ -39,7 +39,7 @@ class Json(JSONResponse):
 async def search(request: Request) -> Response:
     """Products that answer the query, best first, each with its relevance and its tier."""
     require_search(request)
-    asked = parameters.from_query_string(request.query_params)
+    asked = parameters.from_query_string(request.scope["query_string"])
     return await _search(request, asked, may_keep=asked.use_cache)
 
 

@@ -69,7 +69,7 @@ class SuggestAnswer(Declared):
 async def suggest(request: Request) -> Response:
     """Logged queries, categories and products that go on so, by popularity; kinds are marked."""
     require_search(request)
-    asked = parameters.read_query_string(request.query_params, SuggestParameters)
+    asked = parameters.read_query_string(request.scope["query_string"], SuggestParameters)
     known = caching.validator(request, asked.model_dump())
     if known is not None and (unchanged := known.not_modified(request)):
         return unchanged

@@ -43,6 +43,19 @@ class Job:
     length: int = 0
 
 
+class _Call:
+    """A text that somebody stands and waits for."""
+
+    __slots__ = ("given_up", "outcome", "ready", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.outcome: Outcome = Busy()
+        self.given_up = False
+        self.ready = threading.Lock()
+        self.ready.acquire()
+
+
 class Busy(Exception):  # noqa: N818, a state rather than a fault
     """The encoder has not answered in time, or is still at a text that was given up."""
 
@@ -64,7 +77,7 @@ class Lane:
         self._on_batch, self._on_dropped = on_batch, on_dropped
         self._jobs: deque[Job] = deque()
         self._guard = threading.Lock()
-        self._wake: SimpleQueue[bool] = SimpleQueue()
+        self._wake: SimpleQueue[bool | _Call] = SimpleQueue()
         self._began = 0.0  # when the call that now runs began, 0 when none does
         threading.Thread(target=self._work, name="encoder", daemon=True).start()
 
@@ -92,36 +105,36 @@ class Lane:
         """
         if self._began or self._jobs:
             raise Busy
-        outcome: list[Outcome] = []
-        given_up = False
-        ready = threading.Lock()
-        ready.acquire()
-
-        def deliver(found: Outcome) -> None:
-            outcome.append(found)
-            ready.release()
-
-        self.submit(Job(text, deliver, lambda: given_up))
-        if not ready.acquire(timeout=seconds):
-            given_up = True
+        call = _Call(text)
+        self._wake.put(call)
+        if not call.ready.acquire(timeout=seconds):
+            call.given_up = True
             raise Busy
-        (found,) = outcome
-        if isinstance(found, Exception):
-            raise found
-        return found
+        if isinstance(call.outcome, Exception):
+            raise call.outcome
+        return call.outcome
 
     def close(self) -> None:
         """End the thread once it has come back from its call; jobs left are not delivered."""
         self._wake.put(False)
 
     def _work(self) -> None:
-        while self._wake.get():
-            batch = self._take()
-            if not batch:
-                continue
-            self._began = perf_counter()
+        while woken := self._wake.get():
+            if isinstance(woken, _Call):
+                self._answer(woken)
+            else:
+                self._deliver(self._take())
+
+    def _answer(self, call: _Call) -> None:
+        if call.given_up:
+            self._on_dropped(1)
+            return
+        (call.outcome,) = self._encode([call.text])
+        call.ready.release()
+
+    def _deliver(self, batch: list[Job]) -> None:
+        if batch:
             found = self._encode([job.text for job in batch])
-            self._began = 0.0
             for job, outcome in zip(batch, found, strict=True):
                 job.deliver(outcome)
 
@@ -146,11 +159,14 @@ class Lane:
         return [job for job in alike if not job.gone()]  # who is told that nobody waits is dropped
 
     def _encode(self, texts: list[str]) -> Sequence[Outcome]:
+        self._began = perf_counter()
         try:
             vectors = self.encoder.encode_queries(texts)
             if not np.isfinite(vectors).all():
                 raise ArithmeticError("the encoder gave a vector that is not finite")
         except Exception as error:  # whatever it is, the thread lives on and the search degrades
             return [error] * len(texts)
+        finally:
+            self._began = 0.0
         self._on_batch(len(texts))
         return list(vectors)

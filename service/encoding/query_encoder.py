@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import NamedTuple
 
 from service import logs, metrics
+from service.afterwards import later
 from service.encoding.breaker import Breaker
 from service.encoding.bulk import Bulk, QueueFull, Side
 from service.encoding.choice import Choice
@@ -227,6 +229,6 @@ class QueryEncoder:
         return Lane(
             encoder,
             rows,
-            on_batch=metrics.BATCH_SIZE.observe,
+            on_batch=partial(later.add, metrics.BATCH_SIZE.observe),
             on_dropped=metrics.SHED.labels("client_gone").inc,
         )
