@@ -61,12 +61,19 @@ class Admission:
                 self._calm_down(now)
                 self._offered = 0
             self._since, self._answered = now, 0
-        self._offered += 1
-        if self._pending >= self._limit(now):
-            metrics.SHED.labels("queue_full").inc()
+        if self.turns_away(now):
             return False
+        self._offered += 1
         self._pending += 1
         later.once(self._note)
+        return True
+
+    def turns_away(self, now: float | None = None) -> bool:
+        """Refuse a search whose body is still to come, if `enter` would refuse it now."""
+        if self._pending < self._limit(perf_counter() if now is None else now):
+            return False
+        self._offered += 1
+        metrics.SHED.labels("queue_full").inc()
         return True
 
     @contextmanager
@@ -94,10 +101,6 @@ class Admission:
         finally:
             while left:
                 done()
-
-    def is_full(self) -> bool:
-        """Whether `enter` would refuse now."""
-        return self._pending >= self._limit(perf_counter())
 
     def leave(self, now: float | None = None) -> None:
         """A search that was taken on has its answer, or will never have one."""

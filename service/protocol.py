@@ -118,7 +118,7 @@ class ProblemProtocol(HttpToolsProtocol):
         if admission is not None and first and is_work(self.url.decode("latin-1")):
             length = self._body_length()
             if length:
-                if admission.is_full():
+                if admission.turns_away():
                     if length > _READ_ANYWAY:
                         self._refuse_work(keep_alive=False)
                     else:

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from catalog.errors import DeadlineExceeded
+from service import metrics
 from service.admission import PATIENCE, Admission, is_work
 from service.arrival import Arrival, ClientGone, Deadline
 
@@ -56,6 +57,28 @@ def test_a_queue_that_stands_is_kept_short_until_it_is_gone() -> None:
     assert worker.turn(20) == 5
     worker.rest(0.1)
     assert worker.turn(20) == 20
+
+
+def test_searches_refused_before_their_body_came_stand_in_the_queue_too() -> None:
+    """As by POST: whether there is room is asked when the head is there, and again at the end."""
+    worker = Simulated(burst=64, queue_seconds=0.005)
+    admission = worker.admission
+    refused = metrics.SHED.labels("queue_full")._value.get()
+    turned_away = 0
+    for _ in range(300):
+        taken = 0
+        for _ in range(20):
+            if admission.turns_away(worker.now):
+                turned_away += 1
+            else:
+                taken += admission.enter(worker.now)
+        for _ in range(taken):
+            worker.now += EACH
+            admission.leave(worker.now)
+        if worker.now > 100.0 + PATIENCE + 20 * EACH:
+            assert taken == admission.standing, "the pending ones end, the queue has not"
+    assert turned_away > 4000
+    assert metrics.SHED.labels("queue_full")._value.get() - refused == turned_away
 
 
 def test_small_crowds_after_an_overload_are_let_in_again() -> None:
