@@ -10,12 +10,12 @@ from prometheus_client import Counter as Metric
 from index.engine import Engine
 from index.prepared import Prepared
 from index.request import SearchResult
-from service import metrics
+from service import counting, metrics
 
 
 def count(engine: Engine, prepared: Prepared, result: SearchResult) -> None:
     """Add one search that was carried out to the metrics."""
-    metrics.observe_stages(result.timing_ms)
+    counting.observe_stages(result.timing_ms)
     _child(metrics.SEARCHES, result.plan.get("mode", "")).inc()
     known = sum(
         engine.bundle.lexical.document_frequency(term) > 0 for term, _ in prepared.terms.counts

@@ -8,8 +8,7 @@ of them is asked.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Iterator
 
 from prometheus_client import (
     CollectorRegistry,
@@ -231,34 +230,6 @@ _DECLARED: tuple[MetricWrapperBase, ...] = (
     EVENTS_REFUSED,
     BUILD_INFO,
 )
-
-
-def observe_stages(milliseconds: Mapping[str, float]) -> None:
-    """Count the stage times of one search, given in milliseconds by stage name."""
-    for stage, value in milliseconds.items():
-        _stage_time(stage).observe(value / 1000)
-
-
-def observe_request(method: str, route: str, status: int, seconds: float) -> None:
-    """Count a request that was answered."""
-    _requests(method, route, status).inc()
-    _request_time(method, route).observe(seconds)
-
-
-@cache
-def _requests(method: str, route: str, status: int) -> Counter:
-    return HTTP_REQUESTS.labels(method, route, str(status))
-
-
-@cache
-def _request_time(method: str, route: str) -> Histogram:
-    return HTTP_SECONDS.labels(method, route)
-
-
-@cache
-def _stage_time(stage: str) -> Histogram:
-    # Finding a child by its labels costs more than counting in it, six times a search.
-    return STAGE_TIME.labels(stage)
 
 
 def exposition() -> bytes:

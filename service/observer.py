@@ -13,7 +13,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from catalog.errors import Overloaded
-from service import logs, metrics, tracing
+from service import counting, logs, metrics, tracing
 from service.admission import Admission, is_work
 from service.afterwards import later
 from service.arrival import Arrival, ClientGone
@@ -164,7 +164,7 @@ class _Exchange:
     def count(self) -> None:
         """Add the request to the metrics."""
         seconds = perf_counter() - self.began
-        later(metrics.observe_request, self._method, self._route, self.status or 499, seconds)
+        later(counting.observe_request, self._method, self._route, self.status or 499, seconds)
 
     def log(self) -> None:
         """Write the request's line; routes add to it through the state's `log`."""

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from service import afterwards, metrics
+from service import afterwards, counting, metrics
 from service.afterwards import BLOCK, Afterwards, later
 
 
@@ -122,7 +122,7 @@ def test_whoever_reads_the_metrics_sees_all_that_was_counted():
     before = count()
 
     async def add() -> None:
-        later(metrics.observe_request, "GET", "/afterwards", 200, 0.001)
+        later(counting.observe_request, "GET", "/afterwards", 200, 0.001)
         assert count() == before + 1
 
     asyncio.run(add())
