@@ -12,7 +12,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,8 +65,8 @@ class Proposer(Protocol):
     ) -> Rows | None:
         """Rows of `among` that likely hold the `count` nearest there; None for every one."""
 
-    def way(self, passing: int) -> str:
-        """How it does so when `passing` rows are among them."""
+    def way(self, passing: int | None) -> str:
+        """How it does so, in a word: among `passing` rows alone, or among all of them."""
 
 
 def pair_scores(vectors: Vectors, query: NDArray[np.float32]) -> Scores:
@@ -110,8 +110,11 @@ class DenseArm(ABC):
         """Whether `top` with these arguments scores every row (of `among`), without a proposer."""
 
     @abstractmethod
-    def way(self, count: int, among: Subset, *, exact: bool = False) -> str:
-        """How `top` with these arguments finds rows of `among`; see index.filtering.plans."""
+    def way(self, count: int, among: Subset | None = None, *, exact: bool = False) -> str:
+        """How `top` with these arguments finds rows: `scan`, `hnsw` or `exact_scan`.
+
+        Of `among`: see index.filtering.plans.
+        """
 
     @abstractmethod
     def top(
@@ -158,11 +161,11 @@ class DenseIndex(DenseArm):
         """The vectors of `rows` as they are stored, (len(rows), dim) float32."""
         return self.vectors.take(rows)
 
-    def way(self, count: int, among: Subset, *, exact: bool = False) -> str:
-        """How `top` with these arguments finds rows of `among`; see index.filtering.plans."""
-        if self.looks_at_all(count, among, exact=exact):
+    def way(self, count: int, among: Subset | None = None, *, exact: bool = False) -> str:
+        """How `top` with these arguments finds rows, in a word."""
+        if self._proposer is None or self.looks_at_all(count, among, exact=exact):
             return "exact_scan"
-        return self._proposer.way(len(among)) if self._proposer is not None else "exact_scan"
+        return self._proposer.way(None if among is None else len(among))
 
     def looks_at_all(self, count: int, among: Subset | None = None, *, exact: bool = False) -> bool:
         """Whether `top` with these arguments scores every row (of `among`), without a proposer."""
@@ -211,8 +214,10 @@ class DenseIndex(DenseArm):
     def load(cls, directory: Path) -> DenseIndex:
         """Map the vectors, read the graph or make the codes. Raises BundleError when it cannot."""
         try:
-            # Where no plan is named, the index is from before there were two.
-            about = {"plan": "graph"} | json.loads((directory / SETTINGS_FILE).read_text())
+            # Where no plan is named, the index is from before there were two; where nobody knows
+            # how many rows its scan must propose, every one is looked at.
+            before: dict[str, Any] = {"plan": "graph", "overfetch": math.inf}
+            about = before | json.loads((directory / SETTINGS_FILE).read_text())
             settings = DenseSettings(**about)
             vectors = VectorTable.load(directory, settings.vectors)
             return cls(vectors, _proposer(directory, vectors, settings), settings)
@@ -225,7 +230,7 @@ class DenseIndex(DenseArm):
 
 
 def _proposer(directory: Path, vectors: VectorTable, settings: DenseSettings) -> Proposer | None:
-    if not len(vectors):
+    if not len(vectors) or (settings.plan == "scan" and math.isinf(settings.overfetch)):
         return None
     if settings.plan == "scan":
         return NibbleScan(vectors, settings.overfetch)

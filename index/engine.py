@@ -177,7 +177,7 @@ class Engine:
             tier_counts=page.tier_counts,
             no_confident_match=not page.confident,
             timing_ms=watch.milliseconds(),
-            plan=plan_of(prepared, mode, page, self._way(exact=request.exact))
+            plan=plan_of(prepared, mode, page, self._way(refined.among, exact=request.exact))
             | self.refiner.plan(refined, mode, exact=request.exact),
             degraded=degraded,
             facets=facets,
@@ -244,11 +244,8 @@ class Engine:
             for place in ranking.order[:depth]
         ]
 
-    def _way(self, *, exact: bool) -> str:
-        dense = self.bundle.dense
-        if dense.looks_at_all(self.bundle.candidates, exact=exact):
-            return "exact_scan"
-        return "hnsw" if dense.settings.plan == "graph" else "scan"
+    def _way(self, among: Subset | None, *, exact: bool) -> str:
+        return self.bundle.dense.way(self.bundle.candidates, among, exact=exact)
 
     def _alpha(self, asked: float | None) -> float:
         return self.calibration.alpha if asked is None else asked

@@ -63,8 +63,10 @@ class Graph:
             asked *= 2
         return None
 
-    def way(self, passing: int) -> str:
-        """How so many rows are searched alone."""
+    def way(self, passing: int | None) -> str:
+        """How all rows are searched, or so many of them alone."""
+        if passing is None:
+            return "hnsw"
         many = passing >= _WALKED_PAST * int(self._index.element_count)
         return MASKED if many else OVER_FETCH
 

@@ -146,12 +146,12 @@ class JoinedDense(DenseArm):
             vectors[places] = self._parts[number].take(rows[places] - self._starts[number])
         return vectors
 
-    def way(self, count: int, among: Subset, *, exact: bool = False) -> str:
-        """How `top` with these arguments finds rows of `among`, one word a way of the parts."""
+    def way(self, count: int, among: Subset | None = None, *, exact: bool = False) -> str:
+        """How `top` with these arguments finds rows, one word a way of the parts."""
         ways = [
             part.way(count, own, exact=exact)
             for part, own in zip(self._parts, self._subsets(among), strict=True)
-            if own is not None and len(own)
+            if own is None or len(own)
         ]
         return "+".join(dict.fromkeys(ways)) or "exact_scan"
 

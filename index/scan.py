@@ -41,7 +41,7 @@ class NibbleScan:
         squares = np.zeros(vectors.dim)
         for _, block in vectors.blocks():
             squares += np.square(block, dtype=np.float64).sum(axis=0)
-        self._spread = _nonzero(np.sqrt(squares / len(vectors))).astype(np.float32)
+        self._spread = _nonzero(np.sqrt(squares / len(vectors)).astype(np.float32))
         self._overfetch = overfetch
         self._rows = len(vectors)
         size = block_of(vectors.dim)
@@ -56,9 +56,9 @@ class NibbleScan:
                 scales[start : start + len(block), place] = scale[:, 0]
         self._product = NibbleProduct(nibbles, scales)
 
-    def way(self, _passing: int) -> str:
-        """How some rows are searched alone."""
-        return "masked_scan"
+    def way(self, passing: int | None) -> str:
+        """How all rows are searched, or some of them alone."""
+        return "scan" if passing is None else "masked_scan"
 
     def proposing(self, overfetch: float) -> NibbleScan:
         """The same nibbles; so many rows are proposed for each one wanted from now on."""
@@ -72,9 +72,10 @@ class NibbleScan:
         `query` (dim,) float32, any length; `among` are the rows that may be proposed, ascending,
         all of them without it; 1 ≤ count ≤ their number.
         """
-        wanted = math.ceil(count * self._overfetch)
+        wanted = count * self._overfetch
         if wanted >= (self._rows if among is None else len(among)):
             return among
+        wanted = math.ceil(wanted)
         sums = self._product(query * self._spread)
         if among is not None:
             sums = sums.take(among)

@@ -70,7 +70,7 @@ class Admission:
 
     def turns_away(self, now: float | None = None) -> bool:
         """Refuse a search whose body is still to come, if `enter` would refuse it now."""
-        if self._pending < self._limit(perf_counter() if now is None else now):
+        if not self.is_full(now):
             return False
         self._offered += 1
         metrics.SHED.labels("queue_full").inc()
@@ -101,6 +101,10 @@ class Admission:
         finally:
             while left:
                 done()
+
+    def is_full(self, now: float | None = None) -> bool:
+        """Whether a search that comes now is refused."""
+        return self._pending >= self._limit(perf_counter() if now is None else now)
 
     def leave(self, now: float | None = None) -> None:
         """A search that was taken on has its answer, or will never have one."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from service import logs
 
-BLOCK = 64
+BLOCK = 32
 SECONDS = 0.2
 
 Work = Callable[..., object]
@@ -35,10 +35,9 @@ class Afterwards:
     def __call__(self, work: Work, *arguments: Any) -> None:
         """Do it soon; at once where no event loop runs."""
         self._work.append((work, arguments))
-        if len(self._work) >= BLOCK:
-            self.catch_up()
-        else:
-            self._arm()
+        self._arm()
+        if len(self._work) == BLOCK and self._armed is not None:
+            self._armed.call_soon(self.catch_up)  # behind the answer that is under way
 
     def once(self, work: Work) -> None:
         """Do it soon, and once however often it is asked for until then."""

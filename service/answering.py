@@ -68,6 +68,10 @@ async def _found(
     encoded = await _vector(generation, prepared, deadline, use_cache)
     watch.lap("encode")
     await _let_others_catch_up(watch)
+    deadline.check("while others were searched")
+    found = kept(generation, request, watch, use_cache=use_cache)  # by one of the others
+    if found is not None:
+        return found
     return concluded(generation, engine, prepared, encoded, watch, use_cache=use_cache)
 
 

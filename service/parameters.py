@@ -64,7 +64,8 @@ class BatchedSearch(BaseModel):
         examples=[0.8],
     )
     exact: bool = Field(
-        default=False, description="Compare with every product instead of the approximate graph."
+        default=False,
+        description="Compare with every product, instead of those that a scan or a graph proposes.",
     )
     explain: bool = Field(
         default=False, description="Say of each hit how its relevance came about."

@@ -62,7 +62,7 @@ def _body(kind: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
 async def product(request: Request) -> Response:
     """The product as searches of this worker show it, with the number of the last update in it."""
     require_search(request)
-    if admission_of(request.app).turns_away():
+    if admission_of(request.app).is_full():
         raise Overloaded("this worker has all it can do", hint="Try again shortly.")
     generation, name = live_index(request.app).generation, request.path_params["id"]
     store = generation.engine.bundle.store

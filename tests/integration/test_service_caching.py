@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -60,6 +63,30 @@ async def test_the_tag_is_of_the_request_as_it_is_understood(client: httpx.Async
     assert len(tags | {first, await tag(client, "/v1/search?q=Red+kettle")}) == len(others) + 2
     other = {"If-None-Match": first}
     assert (await client.get("/v1/search?q=blue+kettle", headers=other)).status_code == 200
+
+
+async def test_equal_searches_that_arrive_together_are_carried_out_once(
+    engine: Engine, built_index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, carried_out = (
+        create_app(Settings(index=built_index, answers=10, encoder=PATIENT), engine),
+        [],
+    )
+    answer = engine.answer
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client,
+    ):
+        monkeypatch.setattr(
+            engine, "answer", lambda *arguments: carried_out.append(1) or answer(*arguments)
+        )
+        path = "/v1/search?q=kettle&timeout_ms=30000"
+        responses = await asyncio.gather(*(client.get(path) for _ in range(12)))
+        assert {response.status_code for response in responses} == {200}
+        assert len({json.dumps(response.json()["hits"]) for response in responses}) == 1
+        assert len(carried_out) == 1
+        await asyncio.gather(*(client.get(f"{path}&use_cache=false") for _ in range(3)))
+        assert len(carried_out) == 1 + 3
 
 
 async def test_updates_versions_and_rules_make_other_tags(

@@ -141,6 +141,17 @@ def test_round_trip_restores_the_plan_and_the_bytes(tmp_path, count, plan):
     assert ("hnsw.bin" in first) == (plan == "graph")
 
 
+def test_an_index_that_never_settled_its_scan_looks_at_every_row(tmp_path):
+    vectors = unit_rows(200, 8, 0)
+    np.save(tmp_path / "vectors.npy", vectors)
+    arranged(vectors, "scan").save(tmp_path)
+    assert DenseIndex.load(tmp_path).way(5) == "scan"
+    about = json.loads((tmp_path / "dense.json").read_text())
+    del about["overfetch"]
+    (tmp_path / "dense.json").write_text(json.dumps(about))
+    assert DenseIndex.load(tmp_path).way(5) == "exact_scan"
+
+
 def test_an_index_that_names_no_plan_has_a_graph(tmp_path):
     np.save(tmp_path / "vectors.npy", unit_rows(20, 8, 0))
     arranged(unit_rows(20, 8, 0), "graph").save(tmp_path)
