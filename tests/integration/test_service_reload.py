@@ -51,7 +51,7 @@ def settings(root: Path, **more: object) -> Settings:
     return Settings(
         index=root,
         encoder=EncoderSettings(max_wait_us=60_000_000),
-        limits=LimitSettings(timeout_ms=60_000),
+        limits=LimitSettings(timeout_ms=60_000, queue_ms=1000),
         keys=KeySettings(admin_sha256=(sha256(KEY.encode()).hexdigest(),)),
         reload=ReloadSettings(watch_seconds=0.02),
         **more,  # type: ignore[arg-type]

@@ -84,8 +84,6 @@ def test_what_is_found_has_the_scores_that_a_look_at_every_row_gives(
     every = pair_scores(vectors, query)
     assert scores.tolist() == every[rows].tolist()
     assert rows.tolist() == best(rows, scores, ranks, 20)[0].tolist()
-    # A coarse look at few dimensions may miss some, and never all.
-    assert every[rows].mean() >= np.sort(every)[-40:].mean() - 1e-6
 
 
 @pytest.mark.parametrize("shape", SHAPES)
