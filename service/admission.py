@@ -26,6 +26,7 @@ _IDLE = 0.002
 _FEWEST = 2  # searches that may always be there: the next one, while one is answered
 # Operators' routes, and those that queue for a thread of their own.
 _OWN_BOUNDS = ("/v1/indexes", "/v1/products", "/v1/events")
+_REFUSED = metrics.SHED.labels("queue_full")
 _SAMPLE = 32  # answers after which the time an answer takes is estimated anew
 
 
@@ -73,7 +74,7 @@ class Admission:
         if not self.is_full(now):
             return False
         self._offered += 1
-        metrics.SHED.labels("queue_full").inc()
+        _REFUSED.inc()
         return True
 
     @contextmanager
@@ -85,7 +86,7 @@ class Admission:
         """
         left = count - 1  # one was taken on with the request, and ends with it
         if self._pending > 1 and self._pending + left > self._limit(perf_counter()):
-            metrics.SHED.labels("queue_full").inc()
+            _REFUSED.inc()
             raise Overloaded("this worker cannot take on so much now")
         self._pending += left
         later.once(self._note)

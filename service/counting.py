@@ -12,7 +12,7 @@ from service.metrics import HTTP_REQUESTS, HTTP_SECONDS, STAGE_TIME
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:
     """Count a request that was answered."""
-    _requests(method, route, status).inc()
+    requests(method, route, status).inc()
     _request_time(method, route).observe(seconds)
 
 
@@ -23,7 +23,8 @@ def observe_stages(milliseconds: Mapping[str, float]) -> None:
 
 
 @cache
-def _requests(method: str, route: str, status: int) -> Counter:
+def requests(method: str, route: str, status: int) -> Counter:
+    """Where requests that were answered so are counted."""
     return HTTP_REQUESTS.labels(method, route, str(status))
 
 

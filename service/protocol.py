@@ -15,7 +15,7 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from catalog.errors import Overloaded
-from service import logs, metrics
+from service import counting, logs, metrics
 from service.admission import is_work
 from service.arrival import Arrival
 from service.problems import MEDIA_TYPE, RETRY_SECONDS, Problem, from_gradus
@@ -213,7 +213,7 @@ class ProblemProtocol(HttpToolsProtocol):
             f"{'' if keep_alive else 'connection: close' + chr(13) + chr(10)}\r\n"
         )
         self.transport.write(head.encode("ascii") + body)
-        metrics.HTTP_REQUESTS.labels("other", "unmatched", str(problem.status)).inc()
+        counting.requests("other", "unmatched", problem.status).inc()
         if not keep_alive:
             self.transport.close()
 
