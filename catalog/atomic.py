@@ -2,13 +2,15 @@
 
 Writing goes to a temporary sibling that is fsynced and renamed, so a reader never sees half an
 artefact, and a killed writer leaves nothing but a hidden directory that the next writer clears.
-Only an artefact or an empty directory is ever replaced: a mistyped path costs nobody their files.
+Only an artefact of the same kind or an empty directory is ever replaced: a mistyped path costs
+nobody their files.
 """
 
 from __future__ import annotations
 
 import fcntl
 import glob
+import json
 import os
 import shutil
 import tempfile
@@ -22,18 +24,18 @@ MANIFEST = "manifest.json"
 
 
 @contextmanager
-def writing(out: Path) -> Iterator[Path]:
+def writing(out: Path, kind: str) -> Iterator[Path]:
     """Yield a temporary sibling of `out`; on success fsync it and rename it to `out`.
 
-    An artefact already at `out` is replaced. On an exception nothing at `out` changes and the
-    temporary directory is removed. The caller ends with `write_manifest`.
+    An artefact of this `kind` already at `out` is replaced. On an exception nothing at `out`
+    changes and the temporary directory is removed. The caller ends with `write_manifest`.
 
     Raises:
-        BundleError: `out` is a file, or a directory with something in it that is no artefact.
+        BundleError: `out` is a file, or a directory with something else in it.
 
     """
     out = out.absolute()
-    _refuse_to_replace(out)
+    _refuse_to_replace(out, kind)
     out.parent.mkdir(parents=True, exist_ok=True)
     clear_abandoned(out.parent, out.name)
     temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
@@ -43,20 +45,20 @@ def writing(out: Path) -> Iterator[Path]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield temporary
         sync_tree(temporary)
-        replace_directory(temporary, out)
+        replace_directory(temporary, out, kind)
     finally:
         os.close(lock)
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def replace_directory(source: Path, target: Path) -> None:
-    """Rename `source` to `target`, moving an artefact there out of the way first.
+def replace_directory(source: Path, target: Path, kind: str) -> None:
+    """Rename `source` to `target`, moving an artefact of the same kind there out of the way first.
 
     Raises:
-        BundleError: what is at `target` is neither an artefact nor an empty directory.
+        BundleError: what is at `target` is neither such an artefact nor an empty directory.
 
     """
-    _refuse_to_replace(target)
+    _refuse_to_replace(target, kind)
     if target.exists():
         old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
         os.rename(target, old / "old")
@@ -72,18 +74,28 @@ def replace_directory(source: Path, target: Path) -> None:
     _sync(target.parent)
 
 
-def _refuse_to_replace(target: Path) -> None:
-    if not target.exists() or (target / MANIFEST).is_file():
+def _refuse_to_replace(target: Path, kind: str) -> None:
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
-    if target.is_dir() and not any(target.iterdir()):
+    found = _kind_of(target / MANIFEST) if target.is_dir() else "a file"
+    if found == kind:
         return
     raise BundleError(
         "something else is here and will not be replaced",
         where=target,
-        expected="a new path, an empty directory or an artefact",
-        found="a directory without manifest.json" if target.is_dir() else "a file",
+        expected=f"a new path, an empty directory or an artefact of kind {kind}",
+        found=found,
         hint="Choose another output path, or move it away.",
     )
+
+
+def _kind_of(manifest: Path) -> str:
+    try:
+        return str(json.loads(manifest.read_bytes())["kind"])
+    except FileNotFoundError:
+        return f"a directory without {MANIFEST}"
+    except (OSError, ValueError, TypeError, KeyError):
+        return f"a {MANIFEST} that names no kind"
 
 
 def clear_abandoned(parent: Path, name: str | None = None) -> None:

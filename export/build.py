@@ -65,7 +65,7 @@ def export_encoder(
         texts = ParityTexts.load(checkpoint / PARITY_TEXTS_FILE)
     model = TwinEncoder.load(checkpoint).eval()
     bounds = bounds or Bounds()
-    with writing(out) as directory:
+    with writing(out, KIND) as directory:
         _copy_settings(checkpoint, directory, model)
         job = _Job(directory, out, model, texts, bounds)
         for precision in ("fp32", *precisions):

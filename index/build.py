@@ -33,7 +33,7 @@ from index.lexical_build import LexicalBuilder
 from index.progress import progress
 from index.rules import Rules
 from index.store import FileStore, ProductStore, StoreWriter
-from index.versions import new_version, publish
+from index.versions import KIND, new_version, publish
 from index.word_files import write_words
 from index.words.settings import WordSettings
 
@@ -125,7 +125,7 @@ def build_index(
     words = settings.words.plan()
     version = new_version(root)
     clear_abandoned(version.parent)  # every version has a name of its own
-    with writing(version) as directory:
+    with writing(version, KIND) as directory:
         whole = directory if settings.shards == 1 else directory / WHOLE_DIR
         whole.mkdir(exist_ok=True)
         builder = LexicalBuilder(settings.lexical, analyser=words.base, learn=words.learn)

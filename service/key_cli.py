@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from catalog.errors import ServingError
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 _RANDOM_BYTES = 32
@@ -31,9 +33,22 @@ def key(
         export GRADUS_KEYS__SEARCH_SHA256=<hash>,<hash of another>
     """
     if given:
-        typer.echo(sha256(sys.stdin.readline().rstrip("\r\n").encode()).hexdigest())
+        typer.echo(sha256(_key_given().encode()).hexdigest())
         return
     made = f"gradus_{'admin' if admin else 'search'}_{secrets.token_urlsafe(_RANDOM_BYTES)}"
     setting = f"GRADUS_KEYS__{'ADMIN' if admin else 'SEARCH'}_SHA256"
     typer.echo(f"key      {made}")
     typer.echo(f"setting  {setting}={sha256(made.encode()).hexdigest()}")
+
+
+def _key_given() -> str:
+    line = sys.stdin.readline().rstrip("\r\n")
+    if not line.strip():
+        raise ServingError(
+            "there is no key to hash",
+            where="standard input",
+            expected="the key on its first line",
+            found="an empty line" if line else "nothing",
+            hint="Is the variable that should hold it set?",
+        )
+    return line

@@ -34,13 +34,16 @@ def presented(request: Request) -> str:
 
 
 def place(key: str, hashes: tuple[str, ...]) -> int | None:
-    """Which of `hashes` is the sha256 of `key`, if any; takes as long whichever it is."""
+    """Which of `hashes` is the sha256 of `key`, if any; takes as long whichever it is.
+
+    No key at all is none of them, whatever the hashes.
+    """
     # Headers are read as Latin-1: this gives back the bytes that were sent.
     found, mine = None, sha256(key.encode("latin-1", "replace")).hexdigest()
     for number, known in enumerate(hashes):
         if hmac.compare_digest(mine, known.lower()):
             found = number
-    return found
+    return found if key else None
 
 
 async def require_admin(request: Request) -> None:

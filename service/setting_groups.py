@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import NoDecode
 
 # A key that is pasted here instead of its hash is refused at the start.
@@ -182,7 +183,16 @@ def listed(value: object) -> object:
     return value.replace(",", " ").split()
 
 
-Hashes = Annotated[tuple[Sha256, ...], NoDecode, BeforeValidator(listed)]
+def _of_something(value: str) -> str:
+    """Raises ValueError for the hash of an empty key, which everybody has."""
+    if value.lower() == sha256(b"").hexdigest():
+        raise ValueError("this is the hash of an empty key, which would let everybody in")
+    return value
+
+
+Hashes = Annotated[
+    tuple[Annotated[Sha256, AfterValidator(_of_something)], ...], NoDecode, BeforeValidator(listed)
+]
 
 
 class KeySettings(BaseModel):

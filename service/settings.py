@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -117,13 +118,29 @@ def load_settings(**overrides: Any) -> Settings:
             f"a setting cannot be read: {error}", hint="docs/operations.md lists every setting."
         ) from error
     except ValidationError as error:
-        faults = "; ".join(
-            f"{variable_name(fault['loc'])}: {fault['msg']}" for fault in error.errors()
-        )
         raise SettingsError(
-            f"a setting cannot be used: {faults}",
+            f"a setting cannot be used: {_faults(error)}",
             hint="docs/operations.md lists every setting.",
         ) from error
+
+
+def _faults(error: ValidationError) -> str:
+    """What is wrong with each variable; where it may be one of two things, that it is neither."""
+    faults = defaultdict[str, dict[str, None]](dict)
+    for fault in error.errors():
+        faults[_typed_name(fault["loc"])][fault["msg"]] = None
+    return "; ".join(f"{name}: {' or '.join(of)}" for name, of in faults.items())
+
+
+def _typed_name(location: tuple[int | str, ...]) -> str:
+    """The variable that somebody set, and which entry of its list is meant."""
+    names = set(setting_names())
+    for end in range(len(location), 0, -1):
+        name = variable_name(location[:end])
+        if name in names:
+            entry = location[end] if end < len(location) else None
+            return f"{name} (entry {entry + 1})" if isinstance(entry, int) else name
+    return variable_name(location)
 
 
 def variable_name(location: tuple[int | str, ...]) -> str:

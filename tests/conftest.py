@@ -193,7 +193,7 @@ def _write_checkpoint(
         if "head" in name or "token_weight" in name:
             torch.nn.init.normal_(weight, std=0.2)
     change(model)
-    with writing(out) as directory:
+    with writing(out, "checkpoint") as directory:
         model.save(directory)
         tokenizer.save(str(directory / "tokenizer.json"))
         (directory / "train_queries.json").write_text(json.dumps(["00ff", "11ee"]))

@@ -16,7 +16,7 @@ from catalog.readers import read_judgments
 from catalog.text import normalise
 from training.augment.apply import augmented
 from training.augment.opening import file_queries, refuse_unused
-from training.checkpoint import input_hashes, write_checkpoint
+from training.checkpoint import KIND, input_hashes, write_checkpoint
 from training.corpus import Corpus, CorpusFiles, read_corpus
 from training.judges.opening import OpenJudge, open_judge
 from training.judges.seen import refuse_seen
@@ -100,7 +100,7 @@ def _run(run: Run, inputs: dict[str, str], out: Path, ranks: Ranks) -> None:
         ranks.wait()
         return
     with held(out):
-        with writing(out) as directory:
+        with writing(out, KIND) as directory:
             prepare(run.work)
             ranks.wait()
             encoder = run.train()

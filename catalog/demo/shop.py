@@ -113,7 +113,7 @@ def write(
     """
     held_out = [query for query in shop.queries if query.split != "train"]
     training = [query for query in shop.queries if query.split == "train"]
-    with writing(out) as directory:
+    with writing(out, KIND) as directory:
         write_products(directory / "products.jsonl", shop.products)
         _write_queries(directory / TRAIN_QUERIES, training)
         _write_queries(directory / HELD_OUT_QUERIES, held_out)

@@ -73,7 +73,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, demo_products: list[Pr
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    with writing(out) as directory:
+    with writing(out, "encoder") as directory:
         EncoderSpec(dim=DIM, architecture="test table").save(directory)
         tokenizer.save(str(directory / "tokenizer.json"))
         (directory / "train_queries.json").write_text(json.dumps([]))

@@ -181,7 +181,7 @@ def test_too_few_positions_are_refused(
 def test_a_checkpoint_without_texts_asks_for_some(checkpoint: Path, tmp_path: Path) -> None:
     from catalog.artefact import write_manifest, writing
 
-    with writing(tmp_path / "c") as directory:
+    with writing(tmp_path / "c", "checkpoint") as directory:
         for name in ("encoder.json", "tokenizer.json", "train_queries.json"):
             (directory / name).write_bytes((checkpoint / name).read_bytes())
         write_manifest(directory, "checkpoint")

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from catalog.errors import ServingError
 from index.engine import Engine
 from service import key_cli, keys, metrics
 from service.app import create_app
@@ -158,3 +159,21 @@ async def test_a_key_that_is_made_is_known(serve: Serve, monkeypatch: pytest.Mon
         assert answer.status_code == 200
     assert gradus("--stdin", given=key + "\n").strip() in value
     assert "GRADUS_KEYS__ADMIN_SHA256" in gradus("--admin")
+
+
+@pytest.mark.parametrize("given", ["", "\n", "  \n"])
+def test_no_key_has_no_hash(given: str) -> None:
+    done = CliRunner().invoke(key_cli.app, ["--stdin"], input=given)
+    assert isinstance(done.exception, ServingError)
+    assert "no key to hash" in str(done.exception)
+    assert done.stdout == ""
+
+
+def test_the_hash_of_nothing_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = sha256(b"").hexdigest()
+    for name in ("ADMIN", "SEARCH"):
+        with monkeypatch.context() as patch:
+            patch.setenv(f"GRADUS_KEYS__{name}_SHA256", nothing.upper())
+            with pytest.raises(SettingsError, match="hash of an empty key"):
+                load_settings()
+    assert keys.place("", (nothing,)) is None

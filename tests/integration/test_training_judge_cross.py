@@ -67,7 +67,7 @@ def _checkpoint(out: Path, *, layers: int, seen: tuple[str, ...] = ()) -> None:
         text=TextSettings(max_query_tokens=8, max_item_tokens=8),
     )
     tokenizer = learn_tokenizer([product.title for product in goods()] * 3, 200)
-    with writing(out) as directory:
+    with writing(out, "checkpoint") as directory:
         fresh_encoder(recipe, len(tokenizer), layers).save(directory)
         tokenizer.save_pretrained(directory)
         (directory / "train_queries.json").write_text(json.dumps([query_hash(q) for q in seen]))
@@ -244,7 +244,7 @@ class TestJudging:
 
     def test_what_is_saved_is_what_is_loaded(self, trained: Path, tmp_path: Path) -> None:
         judge = opened(trained)
-        with writing(tmp_path / "copy") as directory:
+        with writing(tmp_path / "copy", "judge") as directory:
             judge.save(directory)
             write_manifest(directory, "judge")
         copy = opened(tmp_path / "copy")

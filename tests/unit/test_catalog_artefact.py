@@ -13,7 +13,7 @@ from catalog.errors import BundleError, HashMismatch, MissingFile, SchemaTooNew
 
 
 def build(out, text="one"):
-    with writing(out) as directory:
+    with writing(out, "thing") as directory:
         (directory / "deep").mkdir()
         (directory / "deep" / "a.txt").write_text(text)
         return write_manifest(directory, "thing", parents={"p": "x"}, libraries=["pytest", "nix"])
@@ -52,7 +52,7 @@ def test_an_artefact_is_replaced_whole(tmp_path):
 def test_a_failed_writer_changes_nothing(tmp_path):
     out = tmp_path / "out"
     before = build(out)
-    with pytest.raises(FileNotFoundError), writing(out) as directory:
+    with pytest.raises(FileNotFoundError), writing(out, "thing") as directory:
         (directory / "half" / "way").touch()
     assert read_manifest(out, "thing") == before
     assert os.listdir(tmp_path) == ["out"]
@@ -62,21 +62,42 @@ def test_what_is_no_artefact_is_never_replaced(tmp_path):
     mine = tmp_path / "mine"
     mine.mkdir()
     (tmp_path / "file.jsonl").write_text("precious")
-    with writing(mine) as directory:
+    with writing(mine, "thing") as directory:
         write_manifest(directory, "thing")
     home = tmp_path / "home"
     home.mkdir()
     (home / "thesis.txt").write_text("precious")
     for out in (home, tmp_path / "file.jsonl"):
-        with pytest.raises(BundleError, match="will not be replaced"), writing(out):
+        with pytest.raises(BundleError, match="will not be replaced"), writing(out, "thing"):
             pytest.fail("the work must not even start")
     assert (home / "thesis.txt").read_text() == "precious"
     assert (tmp_path / "file.jsonl").read_text() == "precious"
 
 
+@pytest.mark.parametrize(
+    ("manifest", "found"),
+    [(None, "thing"), ("{}", "names no kind"), ("[1]", "names no kind"), ("{", "names no kind")],
+)
+def test_an_artefact_of_another_kind_is_not_replaced(tmp_path, manifest, found):
+    out = tmp_path / "data"
+    with writing(out, "thing") as directory:
+        (directory / "products").write_text("precious")
+        write_manifest(directory, "thing")
+    if manifest is not None:
+        (out / "manifest.json").write_text(manifest)
+    wanted = f"artefact of kind encoder.*{found}"
+    with pytest.raises(BundleError, match=wanted), writing(out, "encoder"):
+        pytest.fail("the work must not even start")
+    assert (out / "products").read_text() == "precious"
+    if manifest is None:
+        with writing(out, "thing") as directory:
+            write_manifest(directory, "thing")
+        assert not (out / "products").exists()
+
+
 def test_a_file_that_turns_up_meanwhile_is_kept(tmp_path):
     out = tmp_path / "out"
-    with pytest.raises(BundleError, match="will not be replaced"), writing(out):
+    with pytest.raises(BundleError, match="will not be replaced"), writing(out, "thing"):
         out.write_text("precious")
     assert out.read_text() == "precious"
 
@@ -84,12 +105,12 @@ def test_a_file_that_turns_up_meanwhile_is_kept(tmp_path):
 def test_what_a_killed_writer_left_is_cleared_and_a_living_one_is_not(tmp_path):
     code = (
         "import os, sys, pathlib; from catalog.artefact import writing\n"
-        "with writing(pathlib.Path(sys.argv[1])) as d: (d / 'x').touch(); os._exit(9)"
+        "with writing(pathlib.Path(sys.argv[1]), 'thing') as d: (d / 'x').touch(); os._exit(9)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "out")]
     assert subprocess.run(command, env={"PYTHONPATH": os.getcwd()}, check=False).returncode == 9
     (abandoned,) = tmp_path.iterdir()
-    with writing(tmp_path / "out") as living:
+    with writing(tmp_path / "out", "thing") as living:
         assert not abandoned.exists()
         build(tmp_path / "out")
         assert living.exists()
@@ -100,7 +121,7 @@ def test_what_a_killed_writer_left_is_cleared_and_a_living_one_is_not(tmp_path):
 def test_what_killed_writers_of_any_name_left_can_be_cleared(tmp_path):
     (tmp_path / ".old.x1.tmp").mkdir()
     (tmp_path / "kept").mkdir()
-    with writing(tmp_path / "living") as living:
+    with writing(tmp_path / "living", "thing") as living:
         clear_abandoned(tmp_path)
         assert sorted(os.listdir(tmp_path)) == sorted([living.name, "kept"])
         write_manifest(living, "thing")

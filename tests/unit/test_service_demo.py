@@ -83,7 +83,7 @@ def test_failing_step_says_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_fingerprint_of_an_artefact_ignores_when_it_was_made(tmp_path: Path) -> None:
     found = []
     for created in ("one", "two"):
-        with writing(tmp_path / "made") as directory:
+        with writing(tmp_path / "made", "encoder") as directory:
             (directory / "file").write_text("same")
             write_manifest(directory, "encoder", config={"made": created})
         found.append(fingerprint(tmp_path / "made", "encoder"))

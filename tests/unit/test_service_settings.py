@@ -93,9 +93,9 @@ def test_lists_are_read_as_people_write_them(form: str, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("GRADUS_KEYS__ADMIN_SHA256", "a-plain-key", "GRADUS_KEYS__ADMIN_SHA256__0"),
+        ("GRADUS_KEYS__ADMIN_SHA256", "a-plain-key", "GRADUS_KEYS__ADMIN_SHA256 (entry 1)"),
         ("GRADUS_KEYS__SEARCH_SHA256", '["abc', "no JSON list"),
-        ("GRADUS_HTTP__ORIGINS", "shop.example", "GRADUS_HTTP__ORIGINS__0"),
+        ("GRADUS_HTTP__ORIGINS", "shop.example", "GRADUS_HTTP__ORIGINS (entry 1)"),
         ("GRADUS_KEYS", "abc", 'field "keys"'),
     ],
 )
@@ -107,3 +107,15 @@ def test_a_list_that_cannot_be_read_is_one_line(
         load_settings()
     assert says in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_fault_names_the_variable_as_it_is_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADUS_WORKERS", "0")
+    monkeypatch.setenv("GRADUS_KEYS__ADMIN_SHA256", "abc")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    said = str(caught.value)
+    assert "GRADUS_WORKERS: Input should be greater than or equal to 1 or Input should be" in said
+    assert "GRADUS_KEYS__ADMIN_SHA256 (entry 1): String should match pattern" in said
+    assert "CONSTRAINED" not in said
+    assert "__0" not in said

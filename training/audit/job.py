@@ -124,7 +124,7 @@ def run_audit(
 
     """
     check(settings)
-    with writing(out) as directory:
+    with writing(out, KIND) as directory:
         labels = read_labels(qrels, strict=log.strict, say=say)
         judge = stronger(labels)
         asked, followed = Issues(), Issues()

@@ -62,7 +62,7 @@ def train_judge(
         refuse_seen(before, corpus.dev, settings.base)
         seen |= before
     torch.manual_seed(settings.seed)  # the classifier's head is drawn
-    with writing(out) as directory:
+    with writing(out, KIND) as directory:
         model, tokenizer = starting_point(settings.base, spec.max_tokens)
         judge = CrossEncoderJudge(model, tokenizer, spec, corpus.items)
         report: dict[str, Any] = {"training": fine_tune(judge, corpus.train, settings, say)}
