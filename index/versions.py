@@ -53,7 +53,8 @@ def resolve(path: Path) -> Path:
         raise MissingFile(
             "no version of this index is live",
             where=path,
-            hint="See `gradus index list` and publish one with `gradus index publish VERSION`.",
+            hint="Choose one of `gradus index list --index ROOT` and publish it: "
+            "`gradus index publish VERSION --index ROOT`.",
         )
     raise MissingFile(
         "there is no index here",
@@ -84,7 +85,8 @@ def before_live(root: Path) -> str:
         raise MissingFile(
             "no version was live before this one",
             where=root,
-            hint="See `gradus index list` and publish one with `gradus index publish VERSION`.",
+            hint="Choose one of `gradus index list --index ROOT` and publish it: "
+            "`gradus index publish VERSION --index ROOT`.",
         )
     return find_version(root, Path(os.readlink(link)).name).name
 
