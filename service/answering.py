@@ -63,6 +63,8 @@ async def _found(
         return found
     engine = generation.engine
     prepared = engine.prepare(request)
+    if prepared.needs_vector:
+        generation.encoder.expect(prepared.text, use_cache=use_cache)
     watch.lap("prepare")
     await _let_others_catch_up(watch)
     encoded = await _vector(generation, prepared, deadline, use_cache)

@@ -44,13 +44,13 @@ class Job:
 
 
 class _Call:
-    """A text that somebody stands and waits for."""
+    """Texts that somebody stands and waits for."""
 
-    __slots__ = ("given_up", "outcome", "ready", "text")
+    __slots__ = ("given_up", "outcomes", "ready", "texts")
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.outcome: Outcome = Busy()
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = texts
+        self.outcomes: list[Outcome] = []
         self.given_up = False
         self.ready = threading.Lock()
         self.ready.acquire()
@@ -97,22 +97,21 @@ class Lane:
             self._jobs.append(job)
         self._wake.put(True)
 
-    def now(self, text: str, seconds: float) -> Vector:
-        """Encode one text and wait for it, `seconds` at most; for one caller at a time.
+    def now(self, texts: Sequence[str], seconds: float) -> list[Outcome]:
+        """Encode texts one by one and wait for all, `seconds` at most; for one caller at a time.
 
-        Raises Busy when it takes longer, and at once while an earlier text is overdue; and what
-        the encoder raises. The caller's thread stands still meanwhile: for quick encoders.
+        Raises Busy when they take longer, and at once while an earlier text is overdue. What the
+        encoder raises stands in its text's place. The caller's thread stands still meanwhile: for
+        quick encoders.
         """
         if self._began or self._jobs:
             raise Busy
-        call = _Call(text)
+        call = _Call(texts)
         self._wake.put(call)
         if not call.ready.acquire(timeout=seconds):
             call.given_up = True
             raise Busy
-        if isinstance(call.outcome, Exception):
-            raise call.outcome
-        return call.outcome
+        return call.outcomes
 
     def close(self) -> None:
         """End the thread once it has come back from its call; jobs left are not delivered."""
@@ -126,10 +125,11 @@ class Lane:
                 self._deliver(self._take())
 
     def _answer(self, call: _Call) -> None:
-        if call.given_up:
-            self._on_dropped(1)
-            return
-        (call.outcome,) = self._encode([call.text])
+        for text in call.texts:
+            if call.given_up:
+                self._on_dropped(len(call.texts) - len(call.outcomes))
+                return
+            call.outcomes += self._encode([text])
         call.ready.release()
 
     def _deliver(self, batch: list[Job]) -> None:

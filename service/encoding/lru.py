@@ -23,6 +23,9 @@ class Lru(Generic[Key, Value]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def __contains__(self, key: Key) -> bool:
+        return key in self._values
+
     def get(self, key: Key) -> Value | None:
         """The value of `key`, which becomes the one used last; None when it is not kept."""
         value = self._values.get(key)

@@ -17,6 +17,7 @@ from service.encoding.choice import Choice
 from service.encoding.lane import Busy, Job, Lane, Outcome, TextEncoder, Vector
 from service.encoding.lru import Lru
 from service.encoding.mender import Mender
+from service.encoding.together import Together
 
 VectorCache = Lru[tuple[str, str], Vector]
 
@@ -69,12 +70,19 @@ class QueryEncoder:
         self._bulk = Bulk(most_waiting, self._open_lane)
         self._breaker = Breaker()
         self._flights: dict[str, _Flight] = {}
+        self._together = Together(self.choice.encode_ms / 1e3)
         self._mender = Mender(encoder, reopen, max_wait, self._mended)
 
     @property
     def down(self) -> bool:
         """Whether searches go on without vectors until the encoder has been mended."""
         return self._breaker.open
+
+    def expect(self, text: str, *, use_cache: bool = True) -> None:
+        """A call of `vector` follows in a moment: others that do may be encoded with it."""
+        kept = use_cache and (self._fingerprint, text) in self._cache
+        if self.choice.way == "inline" and not kept:
+            self._together.announce(text)
 
     async def vector(
         self, text: str, patience: float, gone: Callable[[], bool], *, use_cache: bool = True
@@ -92,7 +100,7 @@ class QueryEncoder:
         seconds = min(patience, self._max_wait)
         try:
             if self.choice.way == "inline":
-                vector = self._lane.now(text, seconds)
+                vector = self._together.take(self._lane, text, seconds)
             elif len(self._flights) >= self._most_waiting and text not in self._flights:
                 return Encoded(None, "queue_full")
             else:
@@ -220,6 +228,7 @@ class QueryEncoder:
         if encoder is not self._lane.encoder or self._lane.stuck_for() > 0:
             before, self._lane = self._lane, self._open_lane(encoder, self._rows)
             self._flights = {}  # those of the old lane may never land
+            self._together = Together(self.choice.encode_ms / 1e3)
             before.close()
         self._breaker.mended()
         metrics.ENCODER_DOWN.set(0)

@@ -277,12 +277,12 @@ def test_lane_lets_go_of_what_hangs(encoder: Scripted) -> None:
     lane = Lane(encoder)
     encoder.mode = "hang"
     with pytest.raises(Busy):
-        lane.now("tea", 0.01)
+        lane.now(["tea"], 0.01)
     with pytest.raises(Busy):
-        lane.now("milk", PATIENCE)  # at once
+        lane.now(["milk"], PATIENCE)  # at once
     encoder.mode = "well"
     encoder.release.set()
     eventually(lambda: lane.stuck_for() == 0.0)
-    assert lane.now("soup", PATIENCE).tolist() == [1.0, 4.0]
+    assert [found.tolist() for found in lane.now(["soup"], PATIENCE)] == [[1.0, 4.0]]
     assert ["milk"] not in encoder.calls
     lane.close()
