@@ -168,7 +168,7 @@ CLIENTS = (
 
 WRITERS = (
     BadClient("100 MB of lines, announced",
-              sending(head("/v1/products", LINES, length(MEGABYTES_100))), ("413",)),
+              sending(head("/v1/products", LINES, length(MEGABYTES_100))), ("413", "429")),
     BadClient("100 MB of lines, chunked",
               sending(head("/v1/products", LINES, b"Transfer-Encoding: chunked\r\n"),
                       *chunks(MEGABYTES_100)), REFUSED_OR_CUT),

@@ -40,7 +40,7 @@ from load import (
     serving,
 )
 
-CONNECTIONS = 8
+CONNECTIONS = 16
 BLOCKS = 10  # of latency at 70 % of the peak
 STAGES = """
 import json, sys

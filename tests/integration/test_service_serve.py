@@ -19,6 +19,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from service.afterwards import SECONDS
 from service.schemas import ProblemAnswer, SearchAnswer
 
 GRADUS = [sys.executable, "-m", "gradus"]
@@ -141,6 +142,7 @@ def test_two_workers_count_together(served_index: Path) -> None:
     with serving("--index", str(served_index), "--workers", "2") as (url, process):
         for _ in range(30):
             get(f"{url}/v1/search?q=kettle")
+        time.sleep(5 * SECONDS)  # what one worker counts the other shows a moment later
         counts = set()
         for _ in range(6):  # whichever worker answers
             text = get(f"{url}/metrics").decode()
