@@ -171,7 +171,7 @@ WRITERS = (
               sending(head("/v1/products", LINES, length(MEGABYTES_100))), ("413", "429")),
     BadClient("100 MB of lines, chunked",
               sending(head("/v1/products", LINES, b"Transfer-Encoding: chunked\r\n"),
-                      *chunks(MEGABYTES_100)), REFUSED_OR_CUT),
+                      *chunks(MEGABYTES_100)), (*REFUSED_OR_CUT, "429")),
     BadClient("100,000 empty lines", whole("/v1/products", b"\n" * 100_000, LINES), ("413", "429")),
     BadClient("100,000 short lines", whole("/v1/products", b"1\n" * 100_000, LINES),
               ("413", "429")),
