@@ -33,7 +33,7 @@ def key(
         export GRADUS_KEYS__SEARCH_SHA256=<hash>,<hash of another>
     """
     if given:
-        typer.echo(sha256(_key_given().encode()).hexdigest())
+        typer.echo(sha256(_key_given().encode(errors="surrogateescape")).hexdigest())
         return
     made = f"gradus_{'admin' if admin else 'search'}_{secrets.token_urlsafe(_RANDOM_BYTES)}"
     setting = f"GRADUS_KEYS__{'ADMIN' if admin else 'SEARCH'}_SHA256"
@@ -42,7 +42,7 @@ def key(
 
 
 def _key_given() -> str:
-    line = sys.stdin.readline().rstrip("\r\n")
+    line = sys.stdin.readline()
     if not line.strip():
         raise ServingError(
             "there is no key to hash",
@@ -51,4 +51,4 @@ def _key_given() -> str:
             found="an empty line" if line else "nothing",
             hint="Is the variable that should hold it set?",
         )
-    return line
+    return line.strip()

@@ -98,11 +98,11 @@ class Lane:
         self._wake.put(True)
 
     def now(self, texts: Sequence[str], seconds: float) -> list[Outcome]:
-        """Encode texts one by one and wait for all, `seconds` at most; for one caller at a time.
+        """Encode texts one by one and wait for them, `seconds` at most; for one caller at a time.
 
-        Raises Busy when they take longer, and at once while an earlier text is overdue. What the
-        encoder raises stands in its text's place. The caller's thread stands still meanwhile: for
-        quick encoders.
+        Gives those that were done in time, in their order; what the encoder raises stands in its
+        text's place. Raises Busy when none was, and at once while an earlier text is overdue. The
+        caller's thread stands still meanwhile: for quick encoders.
         """
         if self._began or self._jobs:
             raise Busy
@@ -110,8 +110,9 @@ class Lane:
         self._wake.put(call)
         if not call.ready.acquire(timeout=seconds):
             call.given_up = True
-            raise Busy
-        return call.outcomes
+            if not call.outcomes:
+                raise Busy
+        return [*call.outcomes]
 
     def close(self) -> None:
         """End the thread once it has come back from its call; jobs left are not delivered."""
@@ -127,7 +128,8 @@ class Lane:
     def _answer(self, call: _Call) -> None:
         for text in call.texts:
             if call.given_up:
-                self._on_dropped(len(call.texts) - len(call.outcomes))
+                if not call.outcomes:
+                    self._on_dropped(1)
                 return
             call.outcomes += self._encode([text])
         call.ready.release()

@@ -81,7 +81,7 @@ class QueryEncoder:
     def expect(self, text: str, *, use_cache: bool = True) -> None:
         """A call of `vector` follows in a moment: others that do may be encoded with it."""
         kept = use_cache and (self._fingerprint, text) in self._cache
-        if self.choice.way == "inline" and not kept:
+        if self.choice.way == "inline" and not self._breaker.open and not kept:
             self._together.announce(text)
 
     async def vector(
@@ -228,8 +228,8 @@ class QueryEncoder:
         if encoder is not self._lane.encoder or self._lane.stuck_for() > 0:
             before, self._lane = self._lane, self._open_lane(encoder, self._rows)
             self._flights = {}  # those of the old lane may never land
-            self._together = Together(self.choice.encode_ms / 1e3)
             before.close()
+        self._together = Together(self.choice.encode_ms / 1e3)
         self._breaker.mended()
         metrics.ENCODER_DOWN.set(0)
         logs.service.warning("the encoder is mended: searches have vectors again")

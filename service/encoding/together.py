@@ -1,13 +1,15 @@
 """Texts that searches are about to ask for, encoded in one go with the first that is asked for.
 
 To hand a text to the encoder's thread and to come back costs a fifth of what encoding it does;
-searches that wait together share that. Each text is still encoded by itself: one that fails fails
-alone.
+searches that wait together share that. Each text is still encoded by itself: of one that fails or
+hangs nothing is kept, so that its search asks again, alone, and the others have what was done.
 """
 
 from __future__ import annotations
 
-from service.encoding.lane import Busy, Lane, Outcome, Vector
+from itertools import islice
+
+from service.encoding.lane import Lane, Outcome, Vector
 
 # The event loop stands still meanwhile: for as many texts as it may well wait for.
 MOST = 8
@@ -20,7 +22,7 @@ class Together:
         """`seconds_each` is what encoding a text takes, about."""
         self._seconds_each = seconds_each
         self._announced: dict[str, None] = {}
-        self._ready: dict[str, Outcome] = {}
+        self._ready: dict[str, Vector] = {}
 
     def announce(self, text: str) -> None:
         """A search will ask for this text in a moment, if nothing happens to it."""
@@ -31,9 +33,10 @@ class Together:
 
         Raises Busy, and what the encoder raises.
         """
-        found = self._ready.pop(text, None)
-        if found is None:
-            found = self._encoded(lane, text, seconds)
+        kept = self._ready.pop(text, None)
+        if kept is not None:
+            return kept
+        found = self._encoded(lane, text, seconds)
         if isinstance(found, Exception):
             raise found
         return found
@@ -42,15 +45,13 @@ class Together:
         self._announced.pop(text, None)
         # The first one's time must do for all: half of it, for it is not known that well.
         room = int(min(MOST, 0.5 * seconds / self._seconds_each))
-        others = [*self._announced][: max(0, room - 1)]
+        others = [*islice(self._announced, max(0, room - 1))]
         for other in others:
             del self._announced[other]
         if len(self._ready) > MOST:  # of searches that something happened to
             self._ready.clear()
-        try:
-            found, *beside = lane.now([text, *others], seconds)
-        except Busy:
-            # Whoever announced a text that did not come in time asks for it alone.
-            return Busy()
-        self._ready.update(zip(others, beside, strict=True))
+        found, *beside = lane.now([text, *others], seconds)
+        for other, outcome in zip(others, beside, strict=False):
+            if not isinstance(outcome, Exception):
+                self._ready[other] = outcome
         return found

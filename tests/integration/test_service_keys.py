@@ -158,6 +158,7 @@ async def test_a_key_that_is_made_is_known(serve: Serve, monkeypatch: pytest.Mon
         answer = await client.get("/v1/search?q=kettle", headers=bearer(key))
         assert answer.status_code == 200
     assert gradus("--stdin", given=key + "\n").strip() in value
+    assert gradus("--stdin", given=f" {key} \r\n").strip() in value  # as a header's is read
     assert "GRADUS_KEYS__ADMIN_SHA256" in gradus("--admin")
 
 

@@ -71,10 +71,12 @@ def test_a_text_that_fails_fails_alone(encoder: Moody) -> None:
     for text in ("tea", "bad", "soup"):
         together.announce(text)
     assert together.take(lane, "tea", PATIENCE).tolist() == [1.0, 3.0]
-    with pytest.raises(RuntimeError, match="device lost"):
-        together.take(lane, "bad", PATIENCE)
     assert together.take(lane, "soup", PATIENCE).tolist() == [1.0, 4.0]
     assert lane.waits == 1
+    for _ in range(2):  # each time it is asked for, and never by hearsay
+        with pytest.raises(RuntimeError, match="device lost"):
+            together.take(lane, "bad", PATIENCE)
+    assert encoder.calls.count(["bad"]) == 3
     lane.close()
 
 
@@ -90,15 +92,27 @@ def test_nobody_waits_for_more_texts_than_there_is_time_for(encoder: Moody) -> N
         lane.close()
 
 
-def test_a_text_that_hangs_keeps_nobody_from_words_alone(encoder: Moody) -> None:
+def test_of_a_text_that_hangs_the_others_have_what_was_done(encoder: Moody) -> None:
     lane, together = Counted(encoder), Together(0.001)
-    for text in ("tea", "slow", "soup"):
+    for text in ("tea", "milk", "slow", "soup"):
         together.announce(text)
-    for text in ("tea", "slow", "soup"):
+    assert together.take(lane, "tea", 0.1).tolist() == [1.0, 3.0]
+    assert together.take(lane, "milk", PATIENCE).tolist() == [1.0, 4.0]
+    for text in ("slow", "soup"):  # at once, while it hangs
         with pytest.raises(Busy):
-            together.take(lane, text, 0.05 if text == "tea" else PATIENCE)
-    assert lane.waits == 3
-    assert encoder.calls == [["tea"], ["slow"]]
+            together.take(lane, text, PATIENCE)
+    assert encoder.calls == [["tea"], ["milk"], ["slow"]]
+    encoder.release.set()
+    lane.close()
+
+
+def test_the_first_that_hangs_is_given_up(encoder: Moody) -> None:
+    lane, together = Counted(encoder), Together(0.001)
+    for text in ("slow", "soup"):
+        together.announce(text)
+    with pytest.raises(Busy):
+        together.take(lane, "slow", 0.05)
+    assert encoder.calls == [["slow"]]
     lane.close()
 
 
@@ -140,4 +154,36 @@ def test_searches_that_expect_vectors_share_a_wait_and_kept_ones_need_none(
     assert waits[1:] == [["corn", "rice"]]
     asyncio.run(several("tea", "milk", use_cache=False))
     assert waits[2:] == [["tea", "milk"]]
+    made.close()
+
+
+def test_one_text_that_hangs_opens_no_breaker_for_those_before_it(encoder: Moody) -> None:
+    made = QueryEncoder(encoder, "print", Choice("inline", 1.0, ""), Lru(8), max_wait=0.1)
+
+    async def search(text: str) -> Encoded:
+        made.expect(text)
+        await asyncio.sleep(0)
+        return await made.vector(text, PATIENCE, lambda: False)
+
+    async def several(*texts: str) -> list[Encoded]:
+        return await asyncio.gather(*(search(text) for text in texts))
+
+    found = asyncio.run(several("tea", "milk", "soup", "slow"))
+    assert [one.reason for one in found] == ["", "", "", "slow"]
+    assert not made.down
+    made.close()
+
+
+def test_nothing_is_announced_to_an_encoder_that_is_out(encoder: Moody) -> None:
+    made = QueryEncoder(encoder, "print", Choice("inline", 1.0, ""), Lru(0))
+    made.expect("tea")
+    made._breaker.trip()
+    for number in range(100):
+        made.expect(f"text {number}")
+    assert [*made._together._announced] == ["tea"]
+    made._mended(encoder)
+    assert not made._together._announced
+    encoder.calls.clear()
+    asyncio.run(made.vector("milk", PATIENCE, lambda: False))
+    assert encoder.calls == [["milk"]]
     made.close()
