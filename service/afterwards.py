@@ -27,6 +27,7 @@ class Afterwards:
         self._work: deque[tuple[Work, tuple[Any, ...]]] = deque()
         self._once: dict[Work, None] = {}
         self._armed: asyncio.AbstractEventLoop | None = None
+        self._called = False  # for a block that is whole
 
     def add(self, work: Work, *arguments: Any) -> None:
         """Do it soon, if `__call__` or `once` follow; at the latest when the metrics are read."""
@@ -36,7 +37,8 @@ class Afterwards:
         """Do it soon; at once where no event loop runs."""
         self._work.append((work, arguments))
         self._arm()
-        if len(self._work) == BLOCK and self._armed is not None:
+        if len(self._work) >= BLOCK and self._armed is not None and not self._called:
+            self._called = True
             self._armed.call_soon(self.catch_up)  # behind the answer that is under way
 
     def once(self, work: Work) -> None:
@@ -46,6 +48,7 @@ class Afterwards:
 
     def catch_up(self) -> None:
         """Do all of it now. What fails is logged."""
+        self._called = False
         while self._work:
             try:
                 work, arguments = self._work.popleft()
@@ -58,6 +61,7 @@ class Afterwards:
 
     def _arm(self) -> None:
         if self._armed is None or self._armed.is_closed():
+            self._called = False  # with a loop that ended before it came to it
             try:
                 self._armed = asyncio.get_running_loop()
             except RuntimeError:

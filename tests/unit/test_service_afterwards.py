@@ -29,6 +29,22 @@ def test_a_whole_block_is_done_at_once_and_in_order(done):
     assert done == list(range(BLOCK))
 
 
+def test_a_block_that_another_thread_made_whole_is_done_with_the_next_work(done):
+    work = Afterwards()
+
+    async def add() -> None:
+        work(done.append, 0)
+        for number in range(1, BLOCK):
+            work.add(done.append, number)
+        work(done.append, BLOCK)
+        work(done.append, BLOCK + 1)
+        assert done == []
+        await asyncio.sleep(0)
+        assert done == list(range(BLOCK + 2))
+
+    asyncio.run(add())
+
+
 def test_less_than_a_block_is_done_a_moment_later(done, monkeypatch):
     monkeypatch.setattr(afterwards, "SECONDS", 0.01)
     work = Afterwards()
