@@ -81,11 +81,13 @@ class _Others:
 
     def add(self, version: str, entries: Sequence[Entry], taken: int) -> None:
         for entry in entries:
-            # What was carried into that journal stands in the one that it came from, too.
-            known = entry["seq"] <= taken or entry.get("carried")
+            recent = entry["at"] >= self.since
+            # What was carried into that journal stands in the one that it came from, too, which is
+            # read as well unless all of it is older than the snapshot.
+            known = entry["seq"] <= taken or (recent and entry.get("carried"))
             if not known and ("put" in entry or "delete" in entry):
                 logged = _Logged(entry["at"], version, entry["seq"], entry)
-                (self.newer if entry["at"] >= self.since else self.older).append(logged)
+                (self.newer if recent else self.older).append(logged)
                 self.taken[version] = logged.sequence
 
 

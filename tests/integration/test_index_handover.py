@@ -105,6 +105,40 @@ def test_older_updates_are_left_to_the_build_and_named_where_it_differs(build, r
     assert set(stands(index)) == {each.id for each in rebuilt}
 
 
+def long_ago(*versions: Engine, root: Path) -> datetime:
+    """Make the journals of versions an hour old; a snapshot that is later than all they hold."""
+    snapshot = moment_later()
+    past = (snapshot - timedelta(hours=1)).timestamp()
+    for version in versions:
+        os.utime(journal_path(root, version.bundle.version), (past, past))
+    return snapshot
+
+
+def test_what_a_build_lacks_is_named_when_nothing_was_written_since(build, root):
+    first = build()
+    started(first, root).apply([Put(FLASK)])
+    snapshot = long_ago(first, root=root)
+    _, handed = take_over(build(snapshot=snapshot), root)
+    assert (handed.carried, handed.left, handed.overruled) == (0, 1, ("new-1",))
+
+
+def test_what_was_carried_once_is_named_by_the_build_that_lacks_it(build, root):
+    first = build()
+    before = started(first, root)
+    since = datetime.now(UTC)
+    before.apply([Put(FLASK)])
+    second = build(snapshot=since)
+    _, handed = take_over(second, root)
+    assert handed == Handed(1)
+    snapshot = long_ago(first, second, root=root)
+    third = build(snapshot=snapshot)
+    _, handed = take_over(third, root)
+    assert (handed.carried, handed.left, handed.overruled) == (0, 1, ("new-1",))
+    snapshot = long_ago(first, second, third, root=root)
+    _, handed = take_over(build(snapshot=snapshot), root)
+    assert handed == Handed(), "said once"
+
+
 def test_everything_is_carried_over_when_asked(build, root):
     before = started(build(), root)
     before.apply([Put(FLASK), Delete("p003")])
