@@ -21,7 +21,7 @@ from catalog.readers import read_judgments
 from catalog.split import query_hash
 from index.alpha import GRID, choose_alpha, ndcg_by_alpha
 from index.calibrate import keep_company, known_judgments
-from index.calibrating.found import FirstPages, first_pages
+from index.calibrating.found import first_pages
 from index.calibrating.modes import fit_modes
 from index.calibrating.skill import calibration_error, skill_over_base_rate
 from index.calibration import ModeCalibration
@@ -95,7 +95,7 @@ def main() -> None:
         place = np.cumsum(known) - 1
         rows = [int(place[query]) for query in ours if known[query]]
         others = [int(place[query]) for query in theirs if known[query]]
-        part_pages = {m: FirstPages(p.scores[rows], p.exact[rows]) for m, p in pages.items()}
+        part_pages = {mode: of_mode.of(rows) for mode, of_mode in pages.items()}
         real = {mode: of_mode.top for mode, of_mode in part_pages.items()}
         mine = some(pairs, ours)
         fitted = fit_modes(mine, alpha, replace(company, real=real), part_pages)

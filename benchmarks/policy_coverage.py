@@ -78,7 +78,7 @@ def main() -> None:
         weight = drawn_weight(*of_draw) if weight is None else weight  # once: it takes longest
         link = fit_link(*of_draw, weight)
         everyone = shown_by(link, pages[alpha])
-        some = shown_by(link, FirstPages(pages[alpha].scores[drawn], pages[alpha].exact[drawn]))
+        some = shown_by(link, pages[alpha].of(drawn))
         for name in POLICIES:
             policy = Policy.parse(f"precision(exact)>={name}")
             promise = lowest_cut(some, policy.precision or 0.0, policy.confidence)

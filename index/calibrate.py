@@ -20,7 +20,12 @@ from index.calibrating.modes import Company, FittedModes, fit_modes
 from index.calibrating.policies import Policy
 from index.calibration import Calibration, Mode, Source
 from index.engine import Engine
-from index.nonsense import half_known_queries, nonsense_queries, title_words
+from index.nonsense import (
+    half_known_queries,
+    nonsense_queries,
+    title_words,
+    unrelated_queries,
+)
 from index.pairs import Pairs, collect_pairs
 from index.store import ProductStore
 
@@ -29,7 +34,7 @@ Qrels = Mapping[str, Mapping[str, int]]
 MIN_QUERIES = 3
 MIN_PAIRS = 30
 _NONSENSE_SEED = 1
-_NONSENSE = 400
+_NONSENSE = 1000
 _NONSENSE_DEPTH = 10
 
 
@@ -157,9 +162,11 @@ def keep_company(engine: Engine, pages: Mapping[Mode, FirstPages], alpha: float)
     lent = title_words(store, _NONSENSE_SEED)
     half_known = half_known_queries(lexical, _NONSENSE, _NONSENSE_SEED, lent)
     unknown = nonsense_queries(lexical, _NONSENSE, _NONSENSE_SEED, lent)
+    unrelated = unrelated_queries(lexical, _NONSENSE, _NONSENSE_SEED, lent)
     return Company(
         real={mode: of_mode.top for mode, of_mode in pages.items()},
         half_known=tops_of(engine, half_known, alpha),
+        unrelated=tops_of(engine, unrelated, alpha),
         unknown=nearest_cosines(engine, unknown, _NONSENSE_DEPTH),
     )
 

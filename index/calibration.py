@@ -3,8 +3,9 @@
 `score` = alpha·semantic + (1-alpha)·lexical. A monotone ordinal model of that one score gives
 P(grade ≥ 1) and P(grade = 2); `relevance` = ½·P(≥1) + ½·P(=2), the expected gain. Tiers are cut on
 relevance. Each mode (hybrid, semantic, lexical) has a model and cuts of its own, so an answer that
-lacks one arm is calibrated too; a query without a single known word has another, fitted in the
-company of nonsense (`index.nonsense`).
+lacks one arm is calibrated too. A query with a word that is not in the catalogue has cuts of its
+own, one without a single known word a model as well, both made in the company of nonsense
+(`index.nonsense`).
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from catalog.errors import BundleError
 Scores = NDArray[np.float64]
 Mode = Literal["hybrid", "semantic", "lexical"]
 Tier = Literal["exact", "substitute", "irrelevant"]
-Part = Literal["hybrid", "semantic", "lexical", "unknown_words"]
+Part = Literal["hybrid", "semantic", "lexical", "half_known", "unknown_words"]
 Source = Literal["fitted", "in_sample", "transferred", "default"]
 
 MODES: tuple[Mode, ...] = ("lexical", "semantic", "hybrid")
-PARTS: tuple[Part, ...] = (*MODES, "unknown_words")
+PARTS: tuple[Part, ...] = (*MODES, "half_known", "unknown_words")
 TIERS: tuple[Tier, ...] = ("irrelevant", "substitute", "exact")  # by grade
 CALIBRATION_FILE = "calibration.json"
 
@@ -183,6 +184,8 @@ def calibration_from_json(body: dict[str, Any]) -> Calibration:
         )
         for mode, part in known.pop("modes").items()
     }
+    if "hybrid" in modes:  # a calibration from before these queries had cuts of their own
+        modes.setdefault("half_known", modes["hybrid"])
     if set(modes) != set(PARTS):
         raise ValueError(f"it lacks a mode: {sorted(set(PARTS) - set(modes))}")
     interval = known.pop("alpha_interval")

@@ -110,10 +110,13 @@ class Engine:
         text, corrections = self.speller.correct(text) if request.correct else (text, ())
         terms = lexical.analyser.query_terms(text)
         self.refiner.refine(request, text)  # refused before it is encoded
-        known = lexical.knows(terms)
+        known = lexical.known(terms)
         # Without a known word the lexical arm is blind, and its zeros mean nothing.
         mode = "semantic" if request.mode == "hybrid" and not known else request.mode
-        return Prepared(request, text, terms, mode, bool(terms.counts), known, corrections)
+        words = len(terms.counts)
+        return Prepared(
+            request, text, terms, mode, words > 0, known > 0, known < words, corrections
+        )
 
     def _check_language(self, asked: str | None) -> None:
         spoken = self.bundle.lexical.analyser.language.code

@@ -88,9 +88,9 @@ class JoinedLexical(LexicalArm):
         """What all parts take from the whole catalogue."""
         return self._parts[0].statistics
 
-    def knows(self, terms: QueryTerms) -> bool:
-        """Whether any term of the query is in the vocabulary, which is frozen in the bundle."""
-        return self._parts[0].knows(terms)
+    def known(self, terms: QueryTerms) -> int:
+        """How many terms of the query are in the vocabulary, which is frozen in the bundle."""
+        return self._parts[0].known(terms)
 
     def document_frequency(self, term: str) -> int:
         """Number of products of the whole catalogue that held `term` when it was indexed."""

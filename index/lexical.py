@@ -63,9 +63,9 @@ class LexicalIndex(LexicalArm):
         """What scores take from the whole catalogue."""
         return self._statistics
 
-    def knows(self, terms: QueryTerms) -> bool:
-        """Whether any term of the query occurs in the catalogue."""
-        return any(term in self._term for term, _ in terms.counts)
+    def known(self, terms: QueryTerms) -> int:
+        """How many terms of the query occur in the catalogue."""
+        return sum(term in self._term for term, _ in terms.counts)
 
     def document_frequency(self, term: str) -> int:
         """Number of products of the whole catalogue that hold `term`."""

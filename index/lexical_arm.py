@@ -49,8 +49,8 @@ class LexicalArm(ABC):
         return self.statistics.analyser
 
     @abstractmethod
-    def knows(self, terms: QueryTerms) -> bool:
-        """Whether any term of the query is in the vocabulary, which is frozen in the bundle."""
+    def known(self, terms: QueryTerms) -> int:
+        """How many terms of the query are in the vocabulary, which is frozen in the bundle."""
 
     @abstractmethod
     def document_frequency(self, term: str) -> int:

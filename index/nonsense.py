@@ -3,7 +3,8 @@
 An encoder gives every text a vector, and some product is always nearest. Where the lexical arm
 knows none of the words, nothing else contradicts it: only a calibration that has seen nonsense can
 tell that the nearest product is still no match. One known word among nonsense is hardly better: the
-shopper asked for something else than that word alone.
+shopper asked for something else than that word alone. Nor are known words that have nothing to do
+with each other.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def nonsense_queries(
         kind = kinds[number % len(kinds)]
         return " ".join(kind(rng) for _ in range(1 + number // len(kinds) % 4))
 
-    return _drawn(draw, lambda query: not lexical.knows(lexical.analyser.query_terms(query)), count)
+    return _drawn(draw, lambda query: not lexical.known(lexical.analyser.query_terms(query)), count)
 
 
 def half_known_queries(
@@ -51,7 +52,7 @@ def half_known_queries(
 
     The word is one that `lexical` knows; empty if it knows none of them.
     """
-    known = [word for word in lent if lexical.knows(lexical.analyser.query_terms(word))]
+    known = _known(lexical, lent)
     if not known:
         return []
     rng = np.random.default_rng(seed)
@@ -66,6 +67,20 @@ def half_known_queries(
     return _drawn(draw, lambda query: bool(query), count)
 
 
+def unrelated_queries(
+    lexical: LexicalArm, count: int, seed: int, lent: Sequence[str], words: int = 4
+) -> list[str]:
+    """`count` queries of so many of the words `lent` that `lexical` knows, drawn at random.
+
+    Hardly any product is about all of them; empty if it knows fewer words than that.
+    """
+    known = _known(lexical, lent)
+    if len(known) < words:
+        return []
+    rng = np.random.default_rng(seed)
+    return [" ".join(rng.choice(known, words, replace=False)) for _ in range(count)]
+
+
 def title_words(store: ProductStore, seed: int) -> list[str]:
     """Words of five letters or more from the titles of up to 300 products, drawn by `seed`."""
     rows = np.random.default_rng(seed).permutation(len(store))[:_TITLES].tolist()
@@ -74,6 +89,10 @@ def title_words(store: ProductStore, seed: int) -> list[str]:
     return list(
         dict.fromkeys(word for word in found if word.isalpha() and len(word) >= _LEAST_LETTERS)
     )
+
+
+def _known(lexical: LexicalArm, words: Sequence[str]) -> list[str]:
+    return [word for word in words if lexical.known(lexical.analyser.query_terms(word))]
 
 
 def _drawn(draw: Callable[[int], str], fits: Callable[[str], bool], count: int) -> list[str]:

@@ -16,7 +16,7 @@ class Prepared:
     """A request understood; `mode` is the one that will run.
 
     `text` is normalised and, where asked for, corrected: what both arms see. `known_words`: at
-    least one word of it occurs in the catalogue.
+    least one word of it occurs in the catalogue; `unknown_words`: at least one does not.
     """
 
     request: SearchRequest
@@ -25,10 +25,13 @@ class Prepared:
     mode: Mode
     has_words: bool
     known_words: bool
+    unknown_words: bool
     corrections: tuple[Correction, ...] = ()
 
     def part(self, mode: Mode) -> Part:
         """The part of the calibration that an answer in `mode` takes."""
+        if mode == "hybrid" and self.unknown_words:
+            return "half_known"
         return "unknown_words" if mode == "semantic" and not self.known_words else mode
 
     @property

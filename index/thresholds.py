@@ -20,12 +20,14 @@ GRADES = 3
 _STEPS = 200
 
 
-def balanced(relevance: Scores, grades: Grades) -> Thresholds:
-    """The pair of cuts with the best macro-F1; of several equal ones the middle of the first run.
+def balanced(relevance: Scores, grades: Grades, floor: float = 0.0) -> Thresholds:
+    """The pair of cuts with the best macro-F1, of those that are `floor` or above.
 
-    `relevance` (n,) in [0, 1], `grades` (n,) in {0, 1, 2}. Cuts lie between relevances that occur.
+    `relevance` (n,) in [0, 1], `grades` (n,) in {0, 1, 2}. Cuts lie between relevances that occur,
+    or at the floor.
     """
     cuts = _cuts(relevance)
+    cuts = np.concatenate([[floor], cuts[cuts > floor]]) if floor > 0.0 else cuts
     # at_least[g, i]: pairs of grade g with relevance >= cuts[i]
     at_least = np.array([_reaching(cuts, relevance[grades == g]) for g in range(GRADES)])
     counts = np.bincount(grades, minlength=GRADES)

@@ -5,7 +5,7 @@ Retrieval as the engine does it, with the weight of the arms that was just fitte
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,11 +26,13 @@ class FirstPages:
     """First pages of some queries in one mode, best first.
 
     `scores` (queries, PAGE), -inf where a page is shorter; `exact` the same shape, False where a
-    product is not judged exact or not judged at all.
+    product is not judged exact or not judged at all; `half_known` (queries,), whether the catalogue
+    lacks a word of the query.
     """
 
     scores: Scores
     exact: NDArray[np.bool_]
+    half_known: NDArray[np.bool_]
 
     @property
     def top(self) -> Scores:
@@ -39,12 +41,16 @@ class FirstPages:
         found: Scores = tops[np.isfinite(tops)]
         return found
 
+    def of(self, queries: NDArray[np.int64] | Sequence[int]) -> FirstPages:
+        """The pages of these, by their places."""
+        return FirstPages(self.scores[queries], self.exact[queries], self.half_known[queries])
+
 
 def first_pages(
     engine: Engine, qrels: Mapping[str, Mapping[str, int]], alpha: float
 ) -> dict[Mode, FirstPages]:
     """First pages by mode of those queries that hold a word of the catalogue."""
-    pages: dict[Mode, list[tuple[Scores, NDArray[np.bool_]]]] = {
+    pages: dict[Mode, list[tuple[Scores, NDArray[np.bool_], bool]]] = {
         "lexical": [],
         "semantic": [],
         "hybrid": [],
@@ -64,7 +70,8 @@ def first_pages(
                 continue
             rows, top = best(found.rows, scores, store.ranks, PAGE)
             exact = [grades.get(store.ids[row]) == Grade.EXACT for row in rows.tolist()]
-            pages[mode].append((top, np.array(exact, np.bool_)))  # type: ignore[index]
+            page = top, np.array(exact, np.bool_), prepared.unknown_words
+            pages[mode].append(page)  # type: ignore[index]
     return {mode: _stacked(of_mode) for mode, of_mode in pages.items()}
 
 
@@ -81,10 +88,10 @@ def nearest_cosines(engine: Engine, queries: list[str], depth: int) -> Scores:
     return np.array([bundle.dense.top(vector, depth, bundle.store.ranks)[1] for vector in vectors])
 
 
-def _stacked(pages: list[tuple[Scores, NDArray[np.bool_]]]) -> FirstPages:
+def _stacked(pages: list[tuple[Scores, NDArray[np.bool_], bool]]) -> FirstPages:
     scores = np.full((len(pages), PAGE), -np.inf)
     exact = np.zeros((len(pages), PAGE), np.bool_)
-    for row, (top, hits) in enumerate(pages):
+    for row, (top, hits, _) in enumerate(pages):
         scores[row, : len(top)] = top
         exact[row, : len(hits)] = hits
-    return FirstPages(scores, exact)
+    return FirstPages(scores, exact, np.array([half for _, _, half in pages], np.bool_))

@@ -26,10 +26,11 @@ from index.thresholds import balanced
 
 Scores = NDArray[np.float64]
 
-# Nonsense without a known word shall find no confident match, all but a few in a thousand; nonsense
-# around a known word, too, as far as queries that mean something allow it.
-UNKNOWN_SILENT = 0.995
+# Nonsense without a known word shall find no confident match, all but a few in a thousand; nor shall
+# nonsense around a known word and known words at random, as far as queries with a meaning allow it.
+UNKNOWN_SILENT = 0.998
 HALF_KNOWN_SILENT = 0.975
+UNRELATED_SILENT = 0.75
 LOST = 1 / 70  # of real queries, at most, to nonsense; half of the one in 35 that is bearable
 
 
@@ -37,12 +38,14 @@ LOST = 1 / 70  # of real queries, at most, to nonsense; half of the one in 35 th
 class Company:
     """What the cuts must tell apart, by best score: `real` queries and nonsense.
 
-    `half_known`: nonsense around one known word; `unknown` (queries, depth): cosines of queries
-    without any known word with the products nearest to them.
+    `half_known`: nonsense around one known word; `unrelated`: known words that have nothing to do
+    with each other; `unknown` (queries, depth): cosines of queries without any known word with the
+    products nearest to them.
     """
 
     real: Mapping[Mode, Scores]
     half_known: Mapping[Mode, Scores]
+    unrelated: Mapping[Mode, Scores]
     unknown: Scores
 
 
@@ -92,27 +95,48 @@ def fit_modes(
         of_mode = (score, pairs.grade, low, 1.0, pairs.query, pairs.assumed)
         drawn[mode] = drawn_weight(*of_mode)
         link = fit_link(*of_mode, drawn[mode])
-        cuts = balanced(link.relevance(score), pairs.grade).raised(_floor(link, mode, company))
+        cuts, half_known = _cuts(link, mode, link.relevance(score), pairs.grade, company)
         if policy.precision is not None:
-            shown = shown_by(link, pages[mode])
-            promises[mode] = (
-                promised(shown, policy, cuts.substitute)
-                if mode == "hybrid"
-                else lowest_cut(shown, policy.precision, policy.confidence, cuts.substitute)
-            )
-            kept = promises[mode]
-            cuts = with_exact(cuts, CLOSED if kept is None else kept.cut)
+            kept = _promise(shown_by(link, pages[mode], half_known.substitute), policy, mode, cuts)
+            promises[mode] = kept
+            exact = CLOSED if kept is None else kept.cut
+            cuts = with_exact(cuts, exact)
+            half_known = Thresholds(max(exact, half_known.substitute), half_known.substitute)
         modes[mode] = ModeCalibration(link, cuts)
+        if mode == "hybrid":
+            modes["half_known"] = ModeCalibration(link, half_known)
     modes["unknown_words"] = _unknown_words(pairs, company.unknown, policy)
     return FittedModes(modes, promises, drawn)
 
 
-def _floor(link: Link, mode: Mode, company: Company) -> float:
-    """The relevance that most nonsense around a known word does not reach and real queries do."""
-    nonsense, real = company.half_known[mode], company.real[mode]
+def _promise(shown: Shown, policy: Policy, mode: Mode, cuts: Thresholds) -> Promise | None:
+    if mode == "hybrid":
+        return promised(shown, policy, cuts.substitute)
+    return lowest_cut(shown, policy.precision or 0.0, policy.confidence, cuts.substitute)
+
+
+def _cuts(
+    link: Link, mode: Mode, relevance: Scores, grades: NDArray[np.int64], company: Company
+) -> tuple[Thresholds, Thresholds]:
+    """Balanced cuts above what nonsense reaches; those of a query with an unknown word beside them.
+
+    An arm alone has one pair of cuts for both.
+    """
+    real = company.real[mode]
+    known = _floor(link, company.unrelated[mode], UNRELATED_SILENT, real)
+    half = max(known, _floor(link, company.half_known[mode], HALF_KNOWN_SILENT, real))
+    strict = balanced(relevance, grades, half)
+    if mode != "hybrid":
+        return strict, strict
+    cuts = balanced(relevance, grades, known)
+    return cuts, Thresholds(max(cuts.exact, strict.exact), strict.substitute)
+
+
+def _floor(link: Link, nonsense: Scores, silent: float, real: Scores) -> float:
+    """The relevance that a share `silent` of nonsense does not reach, and most real queries do."""
     if not len(nonsense) or not len(real):
         return 0.0
-    wanted = float(np.quantile(nonsense, HALF_KNOWN_SILENT, method="higher"))
+    wanted = float(np.quantile(nonsense, silent, method="higher"))
     bearable = float(np.quantile(real, LOST, method="lower"))
     floor = link.relevance(np.array([min(wanted, bearable)]))
     return float(floor[0])
@@ -130,15 +154,21 @@ def _unknown_words(pairs: Pairs, nonsense: Scores, policy: Policy) -> ModeCalibr
     cuts = balanced(link.relevance(pairs.semantic), pairs.grade)
     if len(nonsense):
         best = link.relevance(nonsense.max(axis=1))
-        guard = np.quantile(best, UNKNOWN_SILENT, method="higher")
-        cuts = cuts.raised(round(float(guard) + 1e-6, 6))
+        guard = round(float(np.quantile(best, UNKNOWN_SILENT, method="higher")) + 1e-6, 6)
+        # Where nonsense gets as far as what is called exact, nothing can be called so.
+        exact = cuts.exact if guard < cuts.exact else CLOSED
+        cuts = Thresholds(exact=exact, substitute=max(guard, cuts.substitute))
     if policy.precision is not None:
         cuts = Thresholds(exact=CLOSED, substitute=cuts.substitute)
     return ModeCalibration(link, cuts)
 
 
-def shown_by(link: Link, pages: FirstPages) -> Shown:
-    """What first pages are, once a link says how relevant their scores are."""
+def shown_by(link: Link, pages: FirstPages, half_known: float = 0.0) -> Shown:
+    """What first pages are, once a link says how relevant their scores are.
+
+    `half_known`: the least relevance that a query with an unknown word is shown.
+    """
     there = np.isfinite(pages.scores)
     relevance = link.relevance(np.where(there, pages.scores, 0.0))
+    there &= ~pages.half_known[:, None] | (relevance >= half_known)
     return Shown(np.where(there, relevance, -1.0), pages.exact)

@@ -84,9 +84,9 @@ class AddedLexical(LexicalArm):
         """What the base took from the whole catalogue."""
         return self._base.statistics
 
-    def knows(self, terms: QueryTerms) -> bool:
-        """Whether any term of the query is in the vocabulary, which is frozen in the bundle."""
-        return self._base.knows(terms)
+    def known(self, terms: QueryTerms) -> int:
+        """How many terms of the query are in the vocabulary, which is frozen in the bundle."""
+        return self._base.known(terms)
 
     def document_frequency(self, term: str) -> int:
         """Number of products of the whole catalogue that held `term` when it was indexed."""

@@ -227,7 +227,7 @@ def test_nonsense_has_no_confident_match_and_real_words_do(fitted, make_encoder)
     nonsense = nonsense_queries(engine.bundle.lexical, 40, seed=3)
     silent = [engine.search(SearchRequest(query)).no_confident_match for query in nonsense]
     assert sum(silent) >= 34
-    assert not engine.bundle.lexical.knows(query_terms(" ".join(nonsense)))
+    assert not engine.bundle.lexical.known(query_terms(" ".join(nonsense)))
     for query in ("red kettle", "blue rain jacket"):
         assert not engine.search(SearchRequest(query)).no_confident_match
     # Only the calibration differs: nothing is cut from what an evaluation sees.

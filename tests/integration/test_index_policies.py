@@ -11,10 +11,15 @@ from catalog.errors import JudgmentError
 from index.build import build_index
 from index.calibrate import FitOnJudgments, keep_company
 from index.calibrating.found import first_pages
-from index.calibrating.modes import fit_modes
+from index.calibrating.modes import fit_modes, shown_by
 from index.calibrating.policies import CLOSED, Policy
 from index.engine import Engine
-from index.nonsense import half_known_queries, nonsense_queries, title_words
+from index.nonsense import (
+    half_known_queries,
+    nonsense_queries,
+    title_words,
+    unrelated_queries,
+)
 from index.pairs import collect_pairs
 from index.request import SearchRequest
 
@@ -68,14 +73,48 @@ def test_an_infeasible_policy_is_refused_and_nothing_is_published(
 def test_cuts_give_way_to_real_queries_and_not_to_nonsense(engine, qrels):
     pairs, pages = collect_pairs(engine, qrels), first_pages(engine, qrels, 0.5)
     company = keep_company(engine, pages, 0.5)
-    part = fit_modes(pairs, 0.5, company, pages).modes["hybrid"]
+    modes = fit_modes(pairs, 0.5, company, pages).modes
+    part, half_known = modes["hybrid"], modes["half_known"]
     assert part.thresholds.substitute <= part.link.relevance(pages["hybrid"].top).min()
     assert part.thresholds.substitute <= part.thresholds.exact
     # Were the real queries far better, nonsense alone would set the floor.
     better = {mode: np.ones(50) for mode in company.real}
-    strict = fit_modes(pairs, 0.5, replace(company, real=better), pages).modes["hybrid"]
-    heard = strict.link.relevance(company.half_known["hybrid"]) >= strict.thresholds.substitute
-    assert heard.mean() <= 0.05
+    strict = fit_modes(pairs, 0.5, replace(company, real=better), pages).modes
+    for name, nonsense, most in (
+        ("half_known", company.half_known["hybrid"], 0.05),
+        ("hybrid", company.unrelated["hybrid"], 0.3),
+    ):
+        heard = strict[name].link.relevance(nonsense) >= strict[name].thresholds.substitute
+        assert heard.mean() <= most
+    for cuts, of_known in (
+        (half_known.thresholds, part.thresholds),
+        (strict["half_known"].thresholds, strict["hybrid"].thresholds),
+    ):
+        assert cuts.substitute >= of_known.substitute
+        assert cuts.exact >= of_known.exact
+    near = {mode: np.full(50, 0.8) for mode in company.unrelated}
+    above = fit_modes(pairs, 0.5, replace(company, real=better, unrelated=near), pages).modes
+    raised = above["hybrid"]
+    assert raised.thresholds.substitute == raised.link.relevance(np.array([0.8]))[0]
+    assert raised.thresholds.substitute > part.thresholds.substitute
+
+
+def test_a_promise_counts_what_a_query_with_an_unknown_word_is_not_shown(engine, qrels):
+    page = first_pages(engine, {"red kettle": {}, "qqxx kettle": {}}, 0.5)["hybrid"]
+    assert page.half_known.tolist() == [False, True]
+    link = engine.calibration.modes["hybrid"].link
+    free, held = shown_by(link, page).relevance, shown_by(link, page, 1.0).relevance
+    assert (held[0] == free[0]).all()
+    assert (free[1] >= 0).any()
+    assert (held[1] == -1).all()
+
+
+def test_where_nonsense_gets_as_far_as_exact_nothing_unknown_is_called_exact(engine, qrels):
+    pairs, pages = collect_pairs(engine, qrels), first_pages(engine, qrels, 0.5)
+    company = keep_company(engine, pages, 0.5)
+    near = replace(company, unknown=np.ones_like(company.unknown))
+    cuts = fit_modes(pairs, 0.5, near, pages).modes["unknown_words"].thresholds
+    assert cuts.exact == CLOSED
 
 
 def test_nonsense_of_every_kind_is_unknown_and_the_same_again(engine):
@@ -88,4 +127,9 @@ def test_nonsense_of_every_kind_is_unknown_and_the_same_again(engine):
     assert any(character.isdigit() for character in "".join(found))
     around = half_known_queries(lexical, 30, 5, lent)
     assert all(engine.prepare(SearchRequest(query)).known_words for query in around)
+    assert all(engine.prepare(SearchRequest(query)).unknown_words for query in around)
     assert half_known_queries(lexical, 30, 5, ["qqqqxx"]) == []
+    unrelated = unrelated_queries(lexical, 30, 5, lent)
+    assert len(set(unrelated)) > 25
+    assert not any(engine.prepare(SearchRequest(query)).unknown_words for query in unrelated)
+    assert unrelated_queries(lexical, 30, 5, ["kettle", "qqqqxx"]) == []

@@ -50,9 +50,10 @@ def test_a_better_score_inside_the_range_is_worth_more(found):
         st.tuples(st.integers(0, 20).map(lambda n: n / 20), st.integers(0, 2)),
         min_size=1,
         max_size=40,
-    )
+    ),
+    st.sampled_from([0.0, 0.33]),
 )
-def test_balanced_cuts_beat_every_other_pair_of_cuts(found):
+def test_balanced_cuts_beat_every_other_pair_of_cuts(found, floor):
     relevance, grades = arrays(found)
 
     def macro_f1(thresholds):
@@ -63,10 +64,11 @@ def test_balanced_cuts_beat_every_other_pair_of_cuts(found):
             for g in range(3)
         )  # fmt: skip
 
-    chosen = balanced(relevance, grades)
-    assert chosen.substitute <= chosen.exact
+    chosen = balanced(relevance, grades, floor)
+    assert floor <= chosen.substitute <= chosen.exact
     ours = macro_f1(chosen)
-    for low, high in itertools.combinations_with_replacement(np.unique(relevance), 2):
+    tried = np.unique(np.append(relevance[relevance >= floor], max(floor, relevance.min())))
+    for low, high in itertools.combinations_with_replacement(tried, 2):
         assert ours >= macro_f1(Thresholds(exact=high, substitute=low)) - 1e-9
 
 

@@ -145,6 +145,26 @@ def test_a_candidate_of_one_arm_gets_the_score_of_the_other(shallow):
         assert hit.explain.semantic == shallow.bundle.dense.score(shallow.encode(prepared), row)[0]
 
 
+def test_a_query_with_an_unknown_word_has_cuts_of_its_own(engine):
+    known, half = (engine.prepare(SearchRequest(text)) for text in ("red kettle", "zzz kettle"))
+    assert (known.part("hybrid"), half.part("hybrid")) == ("hybrid", "half_known")
+    assert half.part("lexical") == "lexical"
+    modes = engine.calibration.modes
+    cuts = replace(modes["hybrid"].thresholds, exact=1.0, substitute=0.999)
+    strict = replace(
+        engine.bundle,
+        calibration=replace(
+            engine.calibration,
+            modes={**modes, "half_known": replace(modes["hybrid"], thresholds=cuts)},
+        ),
+    )
+    served = Engine(strict, engine.encoder)
+    assert served.search(SearchRequest("red kettle")).hits
+    assert served.search(SearchRequest("zzz kettle")).no_confident_match
+    shown = served.search(SearchRequest("zzz kettle", min_tier="irrelevant", explain=True)).hits
+    assert shown[0].explain.thresholds == {"exact": 1.0, "substitute": 0.999}
+
+
 def test_unknown_words_take_the_semantic_calibration(engine):
     hybrid = engine.search(SearchRequest("zzz", limit=100, min_tier="irrelevant"))
     semantic = engine.search(
