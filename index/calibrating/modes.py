@@ -26,8 +26,8 @@ from index.thresholds import balanced
 
 Scores = NDArray[np.float64]
 
-# Nonsense without a known word shall find no confident match, all but a few in a thousand; nor shall
-# nonsense around a known word and known words at random, as far as queries with a meaning allow it.
+# Nonsense without a known word shall find no confident match, all but a few in a thousand; nor
+# shall nonsense around a known word and known words at random, as far as real queries allow it.
 UNKNOWN_SILENT = 0.998
 HALF_KNOWN_SILENT = 0.975
 UNRELATED_SILENT = 0.75
