@@ -4,15 +4,17 @@
         --out FILE.json
 
 All judged queries given are taken for all there are, so that the precision of a cut is known. Each
-draw takes queries from them with replacement and does what a build does: weight of the arms, link,
-cut by policy. A promise is kept when the hits that *all* queries are shown as exact (first pages,
-hybrid) are so in the share promised. Use judgments that hold every exact product, as the demo's do.
+draw takes queries from them with replacement and does what a build does: weight of the arms, weight
+of the drawn pairs, link, cuts above what nonsense reaches, cut by policy. A promise is kept when
+the hits that *all* queries are shown as exact (first pages, hybrid) are so in the share promised.
+Use judgments that hold every exact product, as the demo's do.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -23,9 +25,9 @@ from numpy.typing import NDArray
 from catalog.measures import qrels_of
 from catalog.readers import read_judgments
 from index.alpha import GRID, choose_alpha, ndcg_by_alpha
-from index.calibrate import known_judgments
+from index.calibrate import keep_company, known_judgments
 from index.calibrating.found import FirstPages, first_pages
-from index.calibrating.modes import shown_by
+from index.calibrating.modes import Company, cuts_above, shown_by
 from index.calibrating.policies import Policy, lowest_cut
 from index.engine import Engine
 from index.link_fit import drawn_weight, fit_link
@@ -64,24 +66,28 @@ def main() -> None:
     pairs = collect_pairs(engine, qrels)
     starts = np.searchsorted(pairs.query, np.arange(len(qrels) + 1))
     pages: dict[float, FirstPages] = {}
+    company: dict[float, Company] = {}
     kept: dict[str, list[dict[str, Any]]] = {name: [] for name in POLICIES}
-    weight = None
     rng = np.random.default_rng(0)
     for _ in range(asked.draws):
         drawn = rng.integers(len(qrels), size=asked.queries)
         alpha = float(GRID[np.abs(GRID - choose_alpha(curves[drawn]).alpha).argmin()])
         if alpha not in pages:
-            pages[alpha] = first_pages(engine, qrels, alpha)["hybrid"]
+            by_mode = first_pages(engine, qrels, alpha)
+            pages[alpha] = by_mode["hybrid"]
+            company[alpha] = keep_company(engine, by_mode, alpha)
         mine = resampled(pairs, starts, drawn)
         score = alpha * mine.semantic + (1 - alpha) * mine.lexical
         of_draw = (score, mine.grade, -alpha, 1.0, mine.query, mine.assumed)
-        weight = drawn_weight(*of_draw) if weight is None else weight  # once: it takes longest
-        link = fit_link(*of_draw, weight)
-        everyone = shown_by(link, pages[alpha])
-        some = shown_by(link, pages[alpha].of(drawn))
+        link = fit_link(*of_draw, drawn_weight(*of_draw))
+        ours = pages[alpha].of(drawn)
+        near = replace(company[alpha], real={"hybrid": ours.top})
+        cuts, half_known = cuts_above(link, "hybrid", link.relevance(score), mine.grade, near)
+        everyone = shown_by(link, pages[alpha], half_known.substitute)
+        some = shown_by(link, ours, half_known.substitute)
         for name in POLICIES:
             policy = Policy.parse(f"precision(exact)>={name}")
-            promise = lowest_cut(some, policy.precision or 0.0, policy.confidence)
+            promise = lowest_cut(some, policy.precision or 0.0, policy.confidence, cuts.substitute)
             if promise is None:
                 continue
             called = everyone.relevance >= promise.cut

@@ -95,7 +95,7 @@ def fit_modes(
         of_mode = (score, pairs.grade, low, 1.0, pairs.query, pairs.assumed)
         drawn[mode] = drawn_weight(*of_mode)
         link = fit_link(*of_mode, drawn[mode])
-        cuts, half_known = _cuts(link, mode, link.relevance(score), pairs.grade, company)
+        cuts, half_known = cuts_above(link, mode, link.relevance(score), pairs.grade, company)
         if policy.precision is not None:
             kept = _promise(shown_by(link, pages[mode], half_known.substitute), policy, mode, cuts)
             promises[mode] = kept
@@ -115,12 +115,13 @@ def _promise(shown: Shown, policy: Policy, mode: Mode, cuts: Thresholds) -> Prom
     return lowest_cut(shown, policy.precision or 0.0, policy.confidence, cuts.substitute)
 
 
-def _cuts(
+def cuts_above(
     link: Link, mode: Mode, relevance: Scores, grades: NDArray[np.int64], company: Company
 ) -> tuple[Thresholds, Thresholds]:
     """Balanced cuts above what nonsense reaches; those of a query with an unknown word beside them.
 
-    An arm alone has one pair of cuts for both.
+    `relevance` and `grades` (n,) are of judged and drawn pairs. An arm alone has one pair of cuts
+    for both.
     """
     real = company.real[mode]
     known = _floor(link, company.unrelated[mode], UNRELATED_SILENT, real)
