@@ -15,6 +15,7 @@ import argparse
 import copy
 import json
 import random
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -102,7 +103,9 @@ class Study:
         """What `start` becomes by the stages of `recipe`, its measures, what was mined."""
         tokenizer = self.tokenizer
         corpus = replace(self.ablation.corpus, dev={})
-        run = Run(recipe, corpus, self.ablation.directory / f".{name}", print, judges)
+        work = self.ablation.directory / f".{name}"
+        shutil.rmtree(work, ignore_errors=True)  # or it would go on where another one ended
+        run = Run(recipe, corpus, work, print, judges)
         run.tokenizer = tokenizer
         set_seed(self.seed)
         encoder = run.learn_grades(copy.deepcopy(start))
