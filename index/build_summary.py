@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from index.build import Built
+from index.drift import drift_lines
 
 
 def summary(built: Built, live: bool) -> list[str]:
-    """Products, plan and recall, what tuning tried, storage, calibration, place."""
+    """Products, plan and recall, what tuning tried, storage, calibration, drift, place."""
     dense, calibration = built.quality["dense"], built.quality["calibration"]
     how = "scan" if dense["plan"] == "scan" else f"HNSW graph at ef {dense['ef']}"
     shards = len(dense.get("shards", ()))
@@ -20,6 +21,7 @@ def summary(built: Built, live: bool) -> list[str]:
         *_tuned(dense),
         *_stored(dense["shards"] if shards else [dense]),
         f"calibration {calibration['name']}, alpha {calibration['alpha']}",
+        *drift_lines(built.drift),
         f"{'live' if live else 'built, not live'}: {built.directory}",
     ]
 

@@ -155,13 +155,15 @@ def publish_version(
     version: Annotated[str, typer.Argument(help="Name of the version; see `gradus index list`.")],
     index: Root,
 ) -> None:
-    """Make a version the live one, after hashing all its files."""
+    """Make a version the live one, after hashing all its files; tell what changes by it."""
     from index.bundle import check_whole
+    from index.drift import drift_from_live, drift_lines
     from index.versions import find_version, publish
 
     check_whole(find_version(index, version))
+    drift = drift_from_live(index, version)
     publish(index, version)
-    typer.echo(f"live: {version}")
+    typer.echo("\n".join([*drift_lines(drift), f"live: {version}"]))
 
 
 @index_app.command("list")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,11 @@ class LexicalIndex(LexicalArm):
     def statistics(self) -> Statistics:
         """What scores take from the whole catalogue."""
         return self._statistics
+
+    @property
+    def vocabulary(self) -> Collection[str]:
+        """Every term, in the order of `statistics.frequency`."""
+        return self._term.keys()
 
     def knows(self, terms: QueryTerms) -> bool:
         """Whether any term of the query occurs in the catalogue."""

@@ -109,6 +109,8 @@ def test_publishing_an_older_version(shop):
     build(shop)
     assert live(shop / "root") != old
     root = str(shop / "root")
+    printed = run(index_app, ["publish", old, "--index", root]).output
+    assert printed.endswith(f"  encoder: the same\nlive: {old}\n")
     assert run(index_app, ["publish", old, "--index", root]).output == f"live: {old}\n"
     assert live(shop / "root") == old
     build(shop, "--no-publish")
