@@ -91,6 +91,7 @@ def evaluate(
         "nonsense": _nonsense(engine),
         "modes": means(figures),
         "difference_to_lexical": differences(figures),
+        "difference_to_semantic": differences(figures, behind="semantic"),
         "slices": [
             *slice_report(figures, slices),
             *product_slice_report(qrels, answers, overlaps),

@@ -66,7 +66,7 @@ def evaluate(
 ) -> None:
     """Measure an index against judgments: retrieval by mode, slices, tiers, calibration.
 
-    Every figure with its interval, and beside that of lexical search, query by query.
+    Every figure with its interval, and beside that of either arm alone, query by query.
     """
     others = compare or []
     for target in (out, per_query, html, reliability):

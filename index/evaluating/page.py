@@ -72,16 +72,20 @@ def _parts(report: Report) -> Iterator[Html]:
 
 def _figures(report: Report) -> Html:
     modes = list(report["modes"])
-    behind = list(report["difference_to_lexical"])
+    behind = [
+        (mode, arm, of_mode)
+        for arm in ("lexical", "semantic")
+        for mode, of_mode in report[f"difference_to_{arm}"].items()
+    ]
     rows = [
         [
             escaped(name),
             *(stacked(report["modes"][mode][name]) for mode in modes),
-            *(_difference(report["difference_to_lexical"][mode][name]) for mode in behind),
+            *(_difference(of_mode[name]) for _, _, of_mode in behind),
         ]
         for name in FIGURES
     ]
-    heads = ["", *modes, *(f"{mode} − lexical" for mode in behind)]
+    heads = ["", *modes, *(f"{mode} − {arm}" for mode, arm, _ in behind)]
     return element(
         "section",
         [

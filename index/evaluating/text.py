@@ -19,7 +19,7 @@ def evaluation_table(report: Report, *, worst: bool = False) -> str:
     """The report of `index.evaluate` for a terminal; with `worst` also the worst queries."""
     blocks = [
         _headline(report),
-        _to_lexical(report),
+        _to_each_arm(report),
         _slices(report),
         _tiers(report),
         _populations(report),
@@ -56,12 +56,13 @@ def _headline(report: Report) -> Iterator[str]:
     yield f"queries of random letters: {silent:.0%} get no confident match"
 
 
-def _to_lexical(report: Report) -> Iterator[str]:
-    yield "difference to lexical, query by query (95 %)"
-    for mode, of_mode in report["difference_to_lexical"].items():
-        for name in _DIFFERENCES:
-            found = of_mode[name]
-            yield f"  {mode:<10}{name:<12}{interval(found, '+'):<26}{found['verdict'] or ''}"
+def _to_each_arm(report: Report) -> Iterator[str]:
+    for behind in ("lexical", "semantic"):
+        yield f"difference to {behind}, query by query (95 %)"
+        for mode, of_mode in report[f"difference_to_{behind}"].items():
+            for name in _DIFFERENCES:
+                found = of_mode[name]
+                yield f"  {mode:<10}{name:<12}{interval(found, '+'):<26}{found['verdict'] or ''}"
 
 
 def _slices(report: Report) -> Iterator[str]:

@@ -83,6 +83,7 @@ def test_the_text_tells_all_and_fits(everything):
     printed, _ = everything
     for words in (
         *("6 queries", "difference to lexical", "slices, recall@100", "first twenty hits"),
+        "difference to semantic",
         *("one letter wrong in each query (seed 7", "the 2 queries of lowest hybrid", "first: "),
     ):
         assert words in printed
@@ -94,6 +95,7 @@ def test_the_report_holds_all_and_is_the_same_again(everything, shop):
     report = json.loads((out / "report.json").read_text())
     assert report["schema"] == 2
     assert set(report["modes"]["hybrid"]) == set(FIGURES)
+    assert set(report["difference_to_semantic"]) == {"hybrid"}
     groups = {part["group"] for part in report["slices"]}
     assert groups == {*("length", "titles", "demand", "vocabulary", "kind", "products")}
     assert all(not part["enough"] for part in report["slices"])  # six queries are too few
@@ -202,6 +204,7 @@ def test_the_page_shows_what_was_measured(everything):
     page = Page(text)
     sections = {"figures", "slices", "misspelt", "comparison", "calibration", "worst"}
     assert sections <= page.ids
+    assert any(row[-1] == "hybrid − semantic" for row in page.rows)
     of = report["modes"]["hybrid"]["ndcg@10"]
     shown = f"{of['mean']:.3f}[{of['low']:.3f}, {of['high']:.3f}]"
     assert any(row[0] == "ndcg@10" and row[3] == shown for row in page.rows)

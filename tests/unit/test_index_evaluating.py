@@ -19,7 +19,7 @@ from index.evaluating.overlap import Overlap
 from index.evaluating.populations import charts, population_report
 from index.evaluating.slice_report import below_lexical, product_slice_report, slice_report
 from index.evaluating.slices import PRODUCT_SLICES, Slice, memberships, on_products, query_slices
-from index.evaluating.summary import difference
+from index.evaluating.summary import difference, differences
 from index.evaluating.table_file import read_figures, write_figures
 
 MODES = ("lexical", "semantic", "hybrid")
@@ -90,6 +90,17 @@ def test_forecasts_join_in_order():
     means = both.mean_by_query(np.array([0.25, 0.75]), 3)
     assert means[:2].tolist() == [0.25, 0.75]
     assert math.isnan(means[2])
+
+
+def test_hybrid_is_held_against_each_arm_query_by_query():
+    found = figures(lexical=[0.1, 0.5, 0.3], semantic=[0.5, 0.9, 0.7], hybrid=[0.6, 1.0, 0.8])
+    (to_semantic,) = differences(found, ("ndcg@10",), behind="semantic").items()
+    assert to_semantic[0] == "hybrid"
+    one = to_semantic[1]["ndcg@10"]
+    assert one["mean"] == pytest.approx(0.1)
+    assert one["low"] == pytest.approx(0.1)  # the same in every query: no spread
+    assert one["verdict"] == "better"
+    assert set(differences(found, ("ndcg@10",))) == {"semantic", "hybrid"}
 
 
 # --- populations -----------------------------------------------------------------------------
