@@ -25,6 +25,7 @@ from index.evaluating.figures import Figures, figures_of
 from index.evaluating.misspelt import misspell, misspelt_report
 from index.evaluating.overlap import overlaps_of
 from index.evaluating.populations import charts, population_reports
+from index.evaluating.returned import returned_reports
 from index.evaluating.slice_report import product_slice_report, slice_report
 from index.evaluating.slices import memberships, query_slices
 from index.evaluating.summary import differences, means
@@ -87,6 +88,8 @@ def evaluate(
         "encoder": engine.bundle.encoder_fingerprint,
         "calibration_name": engine.calibration.name,
         "alpha": engine.calibration.alpha,
+        "alpha_interval": list(engine.calibration.alpha_interval),
+        "policy": engine.calibration.policy,
         "overlap": _overlap(engine, qrels, train_queries),
         "nonsense": _nonsense(engine),
         "modes": means(figures),
@@ -97,6 +100,7 @@ def evaluate(
             *product_slice_report(qrels, answers, overlaps),
         ],
         "populations": population_reports(answers, engine.calibration.base_rates),
+        "returned": returned_reports(answers, len(qrels)),
         "charts": charts(answers["hybrid"], -engine.calibration.alpha),
         "worst": worst_queries(engine, qrels, figures, wishes.worst),
         **_of_pairs(engine, qrels),

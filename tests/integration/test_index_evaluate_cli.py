@@ -83,7 +83,7 @@ def test_the_text_tells_all_and_fits(everything):
     printed, _ = everything
     for words in (
         *("6 queries", "difference to lexical", "slices, recall@100", "first twenty hits"),
-        "difference to semantic",
+        *("difference to semantic", "policy balanced", "as exact", "every query weighing the same"),
         *("one letter wrong in each query (seed 7", "the 2 queries of lowest hybrid", "first: "),
     ):
         assert words in printed
@@ -96,6 +96,12 @@ def test_the_report_holds_all_and_is_the_same_again(everything, shop):
     assert report["schema"] == 2
     assert set(report["modes"]["hybrid"]) == set(FIGURES)
     assert set(report["difference_to_semantic"]) == {"hybrid"}
+    assert (report["policy"], report["alpha_interval"]) == ("balanced", [0.0, 1.0])
+    assert set(report["returned"]) == {"lexical", "semantic", "hybrid"}
+    returned = report["returned"]["hybrid"]
+    assert 0 < returned["exact"]["hits"] <= returned["hits"] <= 20 * 6
+    by_query = report["tiers"]["accuracy_by_query"]
+    assert by_query == pytest.approx(report["modes"]["hybrid"]["tier_accuracy"]["mean"])
     groups = {part["group"] for part in report["slices"]}
     assert groups == {*("length", "titles", "demand", "vocabulary", "kind", "products")}
     assert all(not part["enough"] for part in report["slices"])  # six queries are too few
@@ -208,6 +214,10 @@ def test_the_page_shows_what_was_measured(everything):
     of = report["modes"]["hybrid"]["ndcg@10"]
     shown = f"{of['mean']:.3f}[{of['low']:.3f}, {of['high']:.3f}]"
     assert any(row[0] == "ndcg@10" and row[3] == shown for row in page.rows)
+    exact = report["returned"]["hybrid"]["exact"]
+    assert any(row[0] == "hybrid" and row[5:7] == [str(exact["hits"]), str(exact["queries"])]
+               for row in page.rows)  # fmt: skip
+    assert any("policy balanced" in text for text in page.texts)
     worst = report["worst"][0]
     assert worst["query"] in page.texts
     hit = worst["hits"][0]

@@ -17,6 +17,7 @@ from index.evaluating.figures import FIGURES, Figures, figures_of
 from index.evaluating.forecasts import Forecasts, together
 from index.evaluating.overlap import Overlap
 from index.evaluating.populations import charts, population_report
+from index.evaluating.returned import returned_report
 from index.evaluating.slice_report import below_lexical, product_slice_report, slice_report
 from index.evaluating.slices import PRODUCT_SLICES, Slice, memberships, on_products, query_slices
 from index.evaluating.summary import difference, differences
@@ -101,6 +102,38 @@ def test_hybrid_is_held_against_each_arm_query_by_query():
     assert one["low"] == pytest.approx(0.1)  # the same in every query: no spread
     assert one["verdict"] == "better"
     assert set(differences(found, ("ndcg@10",))) == {"semantic", "hybrid"}
+
+
+# --- what a shopper sees ---------------------------------------------------------------------
+
+
+def test_returned_hits_by_hand():
+    # Query 0: two called exact, one is; a substitute that is one; an irrelevant hit is not shown.
+    # Query 1: one called exact that nobody judged. Query 2: nothing shown.
+    shown = said(
+        grade=[2, 1, 1, 0, 0, 0],
+        tier=[2, 2, 1, 0, 2, 0],
+        at_least_1=[1] * 6,
+        exactly_2=[1] * 6,
+        query=[0, 0, 0, 0, 1, 2],
+    )
+    shown = replace(shown, judged=np.array([True, True, True, True, False, True]))
+    found = returned_report(shown, 3)
+    assert (found["hits"], found["judged"]) == (4, 0.75)
+    assert found["accuracy"]["mean"] == 0.5
+    assert found["accuracy"]["count"] == 2
+    assert found["accuracy_by_query"]["mean"] == pytest.approx((2 / 3 + 0) / 2)
+    assert (found["exact"]["hits"], found["exact"]["queries"]) == (3, 2)
+    assert found["exact"]["precision"]["mean"] == pytest.approx(1 / 3)
+    assert found["exact"]["precision"]["low"] == 0.0  # query 1 alone
+    assert found["exact"]["precision"]["high"] == 0.5  # query 0 alone
+
+
+def test_nothing_returned_is_not_a_number():
+    found = returned_report(NOBODY, 2)
+    assert (found["hits"], found["judged"]) == (0, None)
+    assert found["accuracy"]["mean"] is None
+    assert found["exact"]["precision"]["mean"] is None
 
 
 # --- populations -----------------------------------------------------------------------------
