@@ -60,9 +60,9 @@ def evaluate(shop: Path, *more: object):
     return CliRunner().invoke(evaluate_app, [*map(str, arguments)], catch_exceptions=False)
 
 
-def compare(*sides: object):
-    arguments = [str(part) for side in sides for part in ("--compare", side)]
-    return CliRunner().invoke(evaluate_app, arguments, catch_exceptions=False)
+def compare(*sides: object, more: tuple[object, ...] = ()):
+    arguments = ["--compare", *sides, *more]
+    return CliRunner().invoke(evaluate_app, [*map(str, arguments)], catch_exceptions=False)
 
 
 @pytest.fixture(scope="module")
@@ -159,17 +159,16 @@ def test_two_indexes_and_two_files_compare_alike(shop, everything):
     done = run(evaluate_app, [*map(str, arguments), "--out", str(out / "b-report.json")])
     assert done.exit_code == 0, done.output
     of_index = json.loads((out / "b-report.json").read_text())["comparison"]
-    done = run(
-        evaluate_app,
-        [
-            *("--compare", str(out / "b.json"), "--compare", str(out / "figures.tsv")),
-            *("--out", str(out / "files.json")),
-        ],
-    )
+    done = compare(out / "b.json", out / "figures.tsv", more=("--out", out / "files.json"))
     assert "difference = first - second" in done.output
     of_files = json.loads((out / "files.json").read_text())
     assert of_files["modes"] == of_index["modes"]
     assert of_files["second"] == str(out / "figures.tsv")
+    assert compare(out / "b.json", "--compare", out / "figures.tsv").output == done.output
+    both = ("--qrels", shop / "qrels.tsv", "--out", out / "both.json")
+    assert compare(shop / "b", shop / "a", more=both).exit_code == 0
+    of_indexes = json.loads((out / "both.json").read_text())["comparison"]
+    assert of_indexes["modes"] == of_index["modes"]
 
 
 class Page(HTMLParser):
@@ -248,8 +247,12 @@ def test_what_cannot_be_measured_is_said(shop, tmp_path):
         evaluate(shop, "--worst", "-1")
     with pytest.raises(CatalogError, match="no such file"):
         evaluate(shop, "--queries", tmp_path / "none.tsv")
-    with pytest.raises(GradusError, match="given twice"):
+    with pytest.raises(GradusError, match="two sides beside --index"):
         evaluate(shop, "--compare", shop / "b", "--compare", shop / "b")
+    with pytest.raises(GradusError, match="two sides beside --index"):
+        evaluate(shop, "--compare", shop / "b", shop / "b")
+    with pytest.raises(GradusError, match="what is this"):
+        evaluate(shop, shop / "b")
 
 
 def test_sides_that_make_no_sense_are_refused(shop):
