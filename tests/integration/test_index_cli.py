@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from catalog.errors import BundleError, CatalogError, JudgmentError, MissingFile
@@ -80,6 +81,22 @@ def test_the_plan_is_the_faster_one_or_the_one_asked_for(shop):
     assert IndexBundle.open(shop / "root").dense.settings.plan == "graph"
     with pytest.raises(BundleError, match="no such plan"):
         build(shop, "--plan", "magic")
+
+
+def test_the_plans_are_called_what_they_are():
+    (plan,) = [one for one in get_command(index_app).commands["build"].params if one.name == "plan"]
+    assert "half a byte a dimension" in plan.help
+    assert "8 bits" not in plan.help
+
+
+def test_tuning_a_graph_that_is_not_there_is_noted(shop):
+    note = "note: a scan is used, so"
+    assert note not in build(shop).output
+    assert f"{note} --recall-target tunes no graph" in build(shop, "--recall-target", "0.9").output
+    printed = build(shop, "--links", "16", "--ef", "300").output
+    assert f"{note} --links, --ef shape no graph" in printed
+    assert "--plan graph" in printed
+    assert note not in build(shop, "--plan", "graph", "--recall-target", "0.9").output
 
 
 def test_evaluation_is_printed_and_written(shop):
