@@ -20,10 +20,14 @@ def summary(built: Built, live: bool) -> list[str]:
         f"{dense['recall_10']:.4f} of the exact top 10 ({dense['queries']} queries)",
         *_tuned(dense),
         *_stored(dense["shards"] if shards else [dense]),
-        f"calibration {calibration['name']}, alpha {calibration['alpha']}",
+        f"calibration {calibration['name']}, alpha {calibration['alpha']}{_policy(calibration)}",
         *drift_lines(built.drift),
         f"{'live' if live else 'built, not live'}: {built.directory}",
     ]
+
+
+def _policy(calibration: dict[str, Any]) -> str:
+    return f", policy {calibration['policy']}" if "policy" in calibration else ""
 
 
 def _tuned(dense: dict[str, Any]) -> list[str]:

@@ -63,11 +63,6 @@ class LexicalIndex(LexicalArm):
         """What scores take from the whole catalogue."""
         return self._statistics
 
-    @property
-    def vocabulary(self) -> Collection[str]:
-        """Every term, in the order of `statistics.frequency`."""
-        return self._term.keys()
-
     def knows(self, terms: QueryTerms) -> bool:
         """Whether any term of the query occurs in the catalogue."""
         return any(term in self._term for term, _ in terms.counts)
@@ -96,6 +91,11 @@ class LexicalIndex(LexicalArm):
             posting = self.posting(term)
             if posting is not None:
                 yield term, posting
+
+    @property
+    def vocabulary(self) -> Collection[str]:
+        """Every term, in the order of `statistics.frequency`."""
+        return self._term.keys()
 
     def restricted(self, rows: Rows) -> LexicalIndex:
         """The index of `rows` alone, ascending, numbered from 0; the statistics stay."""

@@ -44,7 +44,8 @@ class IndexInfo(Declared):
     snapshot: str | None = Field(description="When the products it was built from were so.")
     products: int
     calibration: str
-    calibration_source: str
+    calibration_source: str = Field(description="Whether it was fitted here, or where else.")
+    calibration_policy: str = Field(description="How tiers are cut, and if nothing is promised.")
 
 
 class LimitsInfo(Declared):

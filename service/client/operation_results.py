@@ -46,6 +46,7 @@ class IndexInfo:
     snapshot: str | None
     calibration: str
     calibration_source: str
+    calibration_policy: str = ""
 
 
 @dataclass(frozen=True)
