@@ -63,6 +63,12 @@ def evaluate(
         Path | None,
         typer.Option(help="Query file with frequency, kind or both: slices by demand and kind."),
     ] = None,
+    allow_in_sample: Annotated[
+        bool,
+        typer.Option(
+            "--allow-in-sample", help="Judge by queries that trained or calibrated the index."
+        ),
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first broken line instead of skipping it.")
     ] = False,
@@ -90,7 +96,14 @@ def evaluate(
 
     wishes, about_queries = wishes_of(worst, misspell, queries)
     other = others[0] if others else None
-    found, notes = evaluate_index(index, qrels, strict=strict, wishes=wishes, other=other)
+    found, notes = evaluate_index(
+        index,
+        qrels,
+        strict=strict,
+        wishes=wishes,
+        other=other,
+        allow_in_sample=allow_in_sample,
+    )
     _write_json(out, found.report)
     if per_query is not None:
         write_figures(per_query, found.figures)

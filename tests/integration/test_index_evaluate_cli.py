@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from typer.testing import CliRunner
 from catalog.errors import CatalogError, GradusError, JudgmentError
 from catalog.model import Grade, Judgment, Product
 from catalog.readers import write_judgments
-from index.build import build_index
+from catalog.split import query_hash
+from index.build import CalibrationPlan, build_index
+from index.calibration import default_calibration
 from index.evaluating.cli import evaluate_app
 from index.evaluating.figures import FIGURES
 from index.evaluating.table_file import read_figures
@@ -253,6 +256,52 @@ def test_what_cannot_be_measured_is_said(shop, tmp_path):
         evaluate(shop, "--compare", shop / "b", shop / "b")
     with pytest.raises(GradusError, match="what is this"):
         evaluate(shop, shop / "b")
+
+
+def test_queries_that_were_seen_are_refused_unless_allowed(
+    shop, tmp_path, demo_products, make_encoder, monkeypatch
+):
+    """Calibrated on `red kettle`, trained on `red hose`."""
+    known = replace(default_calibration(), queries=(query_hash("Red  kettle"),))
+    made = CalibrationPlan(lambda _bundle, _encoder: (known, {}))
+    build_index(demo_products, make_encoder(), tmp_path, calibrate=lambda _store, _encoder: made)
+
+    def load(directory, **_options):
+        encoder = make_encoder()
+        encoder.train_queries = frozenset({query_hash("red hose")})
+        return encoder
+
+    monkeypatch.setattr("export.bundle.EncoderBundle.load", load)
+    asked = ["--index", tmp_path, "--qrels", shop / "qrels.tsv", "--out", tmp_path / "r.json"]
+
+    def ask(*more):
+        arguments = [*map(str, asked), *map(str, more)]
+        return CliRunner().invoke(evaluate_app, arguments, catch_exceptions=False)
+
+    with pytest.raises(JudgmentError) as refused:
+        ask()
+    told = str(refused.value)
+    assert "qrels.tsv" in told
+    assert "2 of 6 queries have been seen" in told
+    assert "1 trained its encoder, 1 calibrated it" in told
+    assert "'red hose' and 1 more" in told
+    assert "--allow-in-sample" in told
+    assert not (tmp_path / "r.json").exists()
+    assert "1 of these queries trained the encoder, 1 calibrated" in ask("--allow-in-sample").output
+    overlap = json.loads((tmp_path / "r.json").read_text())["overlap"]
+    assert overlap == {"trained": 1, "calibrated": 1}
+
+
+def test_an_index_compared_with_must_not_have_seen_them_either(
+    shop, tmp_path, demo_products, make_encoder
+):
+    known = replace(default_calibration(), queries=(query_hash("red kettle"),))
+    made = CalibrationPlan(lambda _bundle, _encoder: (known, {}))
+    build_index(demo_products, make_encoder(), tmp_path, calibrate=lambda _store, _encoder: made)
+    beside = ("--index", shop / "fewer", "--compare", tmp_path)
+    with pytest.raises(JudgmentError, match=r"1 of 6 queries .* 0 trained its encoder, 1 cali"):
+        evaluate(shop, *beside)
+    assert evaluate(shop, *beside, "--allow-in-sample").exit_code == 0
 
 
 def test_sides_that_make_no_sense_are_refused(shop):
