@@ -123,7 +123,7 @@ def test_evaluation_is_printed_and_written(shop):
 def test_publishing_an_older_version(shop):
     build(shop)
     old = live(shop / "root")
-    build(shop)
+    assert f"against the live {old}:\n  products 120 -> 120\n" in build(shop).output
     assert live(shop / "root") != old
     root = str(shop / "root")
     printed = run(index_app, ["publish", old, "--index", root]).output
