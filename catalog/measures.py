@@ -104,6 +104,27 @@ def bootstrap_mean(values: ArrayLike, seed: int = 0, resamples: int = RESAMPLES)
     return _interval(float(found.mean()), means, found.size)
 
 
+def bootstrap_share(
+    parts: ArrayLike, wholes: ArrayLike, seed: int = 0, resamples: int = RESAMPLES
+) -> Interval:
+    """sum(parts) / sum(wholes) over queries, with its bootstrap interval over them.
+
+    Both are (n,) counts; what has the larger whole weighs more. `count` are the queries with a
+    whole above 0; draws that hold none of these are left out.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    """
+    both = np.stack([np.asarray(parts, np.float64), np.asarray(wholes, np.float64)])
+    part, whole = both.sum(axis=1)
+    if not whole:
+        return Interval(float("nan"), float("nan"), float("nan"), 0)
+    means = _resampled_means(both, seed, resamples)
+    means = means[:, means[1] > 0.0]
+    return _interval(float(part / whole), means[0] / means[1], int((both[1] > 0.0).sum()))
+
+
 def paired_bootstrap(
     ours: ArrayLike, theirs: ArrayLike, seed: int = 0, resamples: int = RESAMPLES
 ) -> Interval:

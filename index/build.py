@@ -26,6 +26,7 @@ from index.bundle import ENCODER_DIR, IndexBundle
 from index.calibration import Calibration, default_calibration
 from index.dense import DenseSettings, Vectors
 from index.dense_build import Target
+from index.drift import Drift, drift_from_live
 from index.engine import Engine
 from index.known_answers import QUERIES, KnownAnswers
 from index.lexical import LexicalSettings, settings_json
@@ -80,10 +81,14 @@ Calibrate = Callable[[ProductStore, Encoder], CalibrationPlan]
 
 @dataclass(frozen=True)
 class Built:
-    """What a build made: the version directory and what was measured on the way."""
+    """What a build made: the version directory and what was measured on the way.
+
+    `drift` is what differs from the version that was live, None where none was or it stays.
+    """
 
     directory: Path
     quality: Mapping[str, Any]
+    drift: Drift | None = None
 
 
 def as_shipped(_store: ProductStore, _encoder: Encoder) -> CalibrationPlan:
@@ -167,9 +172,11 @@ def build_index(
             config,
             quality,
         )
-    if live:
-        publish(root, version.name)
-    return Built(version, quality)
+    if not live:
+        return Built(version, quality)
+    drift = drift_from_live(root, version.name)
+    publish(root, version.name)
+    return Built(version, quality, drift)
 
 
 def _read_products(

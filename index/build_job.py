@@ -103,6 +103,7 @@ class BuildJob:
                 f"products: {len(repeats):,} more left out, their ids were in an earlier file; "
                 f"first {repeats[0]!r}"
             )
+        notes += self._moot(built.quality["dense"]["plan"])
         return "\n".join([f"products: {issues.summary()}", *notes, *summary(built, self.live)])
 
     def _check(self) -> None:
@@ -163,6 +164,21 @@ class BuildJob:
             f"encoder: it was not trained for vectors cut to {self.dims} dimensions "
             f"(network.matryoshka: {lengths}); compare with `gradus evaluate`"
         ]
+
+    def _moot(self, plan: Plan) -> list[str]:
+        """What was asked of a graph, where a scan is used."""
+        if plan != "scan":
+            return []
+        asked = {
+            "--links": self.links != DenseSettings.m,
+            "--ef-construction": self.ef_construction != DenseSettings.ef_construction,
+            "--ef": self.ef != DenseSettings.ef,
+        }
+        shaping = ", ".join(name for name, given in asked.items() if given)
+        told = [f"{shaping} shape no graph"] if shaping else []
+        if self.recall_target is not None:
+            told.append("--recall-target tunes no graph: it says how many rows the scan looks at")
+        return [f"note: a scan is used, so {one}; --plan graph builds one" for one in told]
 
     def _read(self, issues: Issues) -> Iterator[Product]:
         layouts = self.layouts or ("gradus",)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from index.build import Built
+from index.drift import drift_lines
 
 
 def summary(built: Built, live: bool) -> list[str]:
-    """Products, plan and recall, what tuning tried, storage, calibration, place."""
+    """Products, plan and recall, what tuning tried, storage, calibration, drift, place."""
     dense, calibration = built.quality["dense"], built.quality["calibration"]
     how = "scan" if dense["plan"] == "scan" else f"HNSW graph at ef {dense['ef']}"
     shards = len(dense.get("shards", ()))
@@ -19,9 +20,14 @@ def summary(built: Built, live: bool) -> list[str]:
         f"{dense['recall_10']:.4f} of the exact top 10 ({dense['queries']} queries)",
         *_tuned(dense),
         *_stored(dense["shards"] if shards else [dense]),
-        f"calibration {calibration['name']}, alpha {calibration['alpha']}",
+        f"calibration {calibration['name']}, alpha {calibration['alpha']}{_policy(calibration)}",
+        *drift_lines(built.drift),
         f"{'live' if live else 'built, not live'}: {built.directory}",
     ]
+
+
+def _policy(calibration: dict[str, Any]) -> str:
+    return f", policy {calibration['policy']}" if "policy" in calibration else ""
 
 
 def _tuned(dense: dict[str, Any]) -> list[str]:

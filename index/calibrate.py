@@ -17,7 +17,7 @@ from index.build import CalibrationPlan
 from index.bundle import IndexBundle
 from index.calibrating.found import FirstPages, first_pages, nearest_cosines, tops_of
 from index.calibrating.modes import Company, FittedModes, fit_modes
-from index.calibrating.policies import Policy
+from index.calibrating.policies import BALANCED, Policy
 from index.calibration import Calibration, Mode, Source
 from index.engine import Engine
 from index.nonsense import (
@@ -33,6 +33,7 @@ Qrels = Mapping[str, Mapping[str, int]]
 
 MIN_QUERIES = 3
 MIN_PAIRS = 30
+NOT_PROMISED = " (not promised here)"
 _NONSENSE_SEED = 1
 _NONSENSE = 1000
 _NONSENSE_DEPTH = 10
@@ -102,7 +103,10 @@ class TakeFrom:
     directory: Path
 
     def __call__(self, store: ProductStore, encoder: Encoder) -> CalibrationPlan:
-        """The other's calibration, marked `transferred` (the shipped one stays `default`).
+        """The other's calibration, marked as taken (the shipped one stays `default`).
+
+        One that was in sample there stays so by its mark. A promise of precision was made on the
+        products of the other index, so here its cuts are kept and it is marked as not promised.
 
         Raises EncoderMismatch, BundleError.
         """
@@ -116,9 +120,29 @@ class TakeFrom:
                 hint="Take one of an index built by this encoder, or give judgments.",
             )
         theirs = other.calibration
-        source: Source = "default" if theirs.source == "default" else "transferred"
-        taken = replace(theirs, source=source), {"source": source, "taken_from": other.version}
-        return CalibrationPlan(lambda _bundle, _same_encoder: taken)
+        calibration = replace(
+            theirs, source=_TAKEN[theirs.source], policy=without_promise(theirs.policy)
+        )
+        report = {
+            "source": calibration.source,
+            "policy": calibration.policy,
+            "taken_from": other.version,
+        }
+        return CalibrationPlan(lambda _bundle, _same_encoder: (calibration, report))
+
+
+_TAKEN: Mapping[Source, Source] = {
+    "fitted": "transferred",
+    "in_sample": "transferred_in_sample",
+    "transferred": "transferred",
+    "transferred_in_sample": "transferred_in_sample",
+    "default": "default",
+}
+
+
+def without_promise(policy: str) -> str:
+    """The name of a policy whose cuts are kept for products that it promised nothing of."""
+    return policy if policy == BALANCED or policy.endswith(NOT_PROMISED) else policy + NOT_PROMISED
 
 
 def _fit(

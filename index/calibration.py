@@ -27,7 +27,7 @@ Scores = NDArray[np.float64]
 Mode = Literal["hybrid", "semantic", "lexical"]
 Tier = Literal["exact", "substitute", "irrelevant"]
 Part = Literal["hybrid", "semantic", "lexical", "half_known", "unknown_words"]
-Source = Literal["fitted", "in_sample", "transferred", "default"]
+Source = Literal["fitted", "in_sample", "transferred", "transferred_in_sample", "default"]
 
 MODES: tuple[Mode, ...] = ("lexical", "semantic", "hybrid")
 PARTS: tuple[Part, ...] = (*MODES, "half_known", "unknown_words")
@@ -121,9 +121,10 @@ class Calibration:
     """Everything between two scores and a tier, and where it comes from.
 
     `source`: `fitted` on judged queries that the encoder never saw, `in_sample` on ones it did,
-    `transferred` from another index of the same encoder, `default` as shipped. `queries` are the
-    hashes of the calibration queries, `pairs` and `assumed` the judged and the drawn pairs,
-    `grades` the judged pairs by grade.
+    `transferred` from another index of the same encoder, `transferred_in_sample` from one where it
+    was in sample, `default` as shipped. `policy` names how tiers were cut, and says so where it
+    promises nothing for this catalogue. `queries` are the hashes of the calibration queries,
+    `pairs` and `assumed` the judged and the drawn pairs, `grades` the judged pairs by grade.
     """
 
     alpha: float

@@ -62,8 +62,9 @@ def build(
     plan: Annotated[
         str,
         typer.Option(
-            help="How near vectors are found: graph (HNSW), scan (8 bits a dimension, exact), or "
-            "auto, the faster one at this size."
+            help="How near vectors are found: graph (HNSW); scan (half a byte a dimension, what "
+            "seems nearest scored exactly); or auto, the faster one at this size. The build has "
+            "either look as widely as recall asks for."
         ),
     ] = "auto",
     vectors: Annotated[
@@ -80,7 +81,7 @@ def build(
         typer.Option(
             help="Tune the graph: try several links and breadths against exact search, keep the "
             "quickest that finds this share of the nearest 10 and 20. Without it 0.99 is reached "
-            "by breadth alone."
+            "by breadth alone. A scan has no graph to tune."
         ),
     ] = None,
     links: Annotated[int, typer.Option(help="M of the graph: links a node.")] = 32,
@@ -155,13 +156,15 @@ def publish_version(
     version: Annotated[str, typer.Argument(help="Name of the version; see `gradus index list`.")],
     index: Root,
 ) -> None:
-    """Make a version the live one, after hashing all its files."""
+    """Make a version the live one, after hashing all its files; tell what changes by it."""
     from index.bundle import check_whole
+    from index.drift import drift_from_live, drift_lines
     from index.versions import find_version, publish
 
     check_whole(find_version(index, version))
+    drift = drift_from_live(index, version)
     publish(index, version)
-    typer.echo(f"live: {version}")
+    typer.echo("\n".join([*drift_lines(drift), f"live: {version}"]))
 
 
 @index_app.command("list")

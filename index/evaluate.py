@@ -15,7 +15,6 @@ from typing import Any
 from catalog.errors import JudgmentError
 from catalog.measures import qrels_of
 from catalog.readers import Issues, read_judgments
-from catalog.split import query_hash
 from index.calibrate import known_judgments
 from index.engine import Engine
 from index.evaluating.asking import DEPTH, Qrels, ask
@@ -25,6 +24,8 @@ from index.evaluating.figures import Figures, figures_of
 from index.evaluating.misspelt import misspell, misspelt_report
 from index.evaluating.overlap import overlaps_of
 from index.evaluating.populations import charts, population_reports
+from index.evaluating.returned import returned_reports
+from index.evaluating.seen import check_unseen, seen, trained_on
 from index.evaluating.slice_report import product_slice_report, slice_report
 from index.evaluating.slices import memberships, query_slices
 from index.evaluating.summary import differences, means
@@ -87,15 +88,19 @@ def evaluate(
         "encoder": engine.bundle.encoder_fingerprint,
         "calibration_name": engine.calibration.name,
         "alpha": engine.calibration.alpha,
-        "overlap": _overlap(engine, qrels, train_queries),
+        "alpha_interval": list(engine.calibration.alpha_interval),
+        "policy": engine.calibration.policy,
+        "overlap": seen(engine, qrels, train_queries).counts(),
         "nonsense": _nonsense(engine),
         "modes": means(figures),
         "difference_to_lexical": differences(figures),
+        "difference_to_semantic": differences(figures, behind="semantic"),
         "slices": [
             *slice_report(figures, slices),
             *product_slice_report(qrels, answers, overlaps),
         ],
         "populations": population_reports(answers, engine.calibration.base_rates),
+        "returned": returned_reports(answers, len(qrels)),
         "charts": charts(answers["hybrid"], -engine.calibration.alpha),
         "worst": worst_queries(engine, qrels, figures, wishes.worst),
         **_of_pairs(engine, qrels),
@@ -114,11 +119,13 @@ def evaluate_index(
     strict: bool = False,
     wishes: Wishes | None = None,
     other: Path | None = None,
+    allow_in_sample: bool = False,
 ) -> tuple[Evaluation, list[str]]:
     """Evaluate the index at `index` on a judgment file: the evaluation, and notes on that file.
 
     Judgments of products that the index does not hold are left out and counted in the notes.
     `other` is an index of the same products, or a file of per-query figures, to compare with.
+    Queries that either index has seen are refused, unless `allow_in_sample`: then they are counted.
 
     Raises JudgmentError, BundleError, or GradusError when `other` cannot be compared with or
     ir_measures is not installed.
@@ -133,10 +140,14 @@ def evaluate_index(
     known = frozenset(engine.bundle.store.ids)
     judged = qrels_of(read_judgments(qrels, known_products=known, strict=strict, issues=issues))
     notes = [f"judgments: {issues.summary()}"] if issues.total else []
-    trained: frozenset[str] = getattr(engine.encoder, "train_queries", frozenset())
+    if not allow_in_sample:
+        for one in filter(None, (engine, other_engine)):
+            check_unseen(one, judged, qrels)
     rounds = 1 + 2 * (wishes.misspell is not None) + (other_engine is not None)
     with progress("evaluating", rounds * len(judged), "queries") as advance:
-        found = evaluate(engine, judged, train_queries=trained, wishes=wishes, advance=advance)
+        found = evaluate(
+            engine, judged, train_queries=trained_on(engine), wishes=wishes, advance=advance
+        )
         if other_engine is not None:
             theirs = figures_of(judged, ask(other_engine, judged, advance=advance))
     if theirs is not None and other is not None:
@@ -169,15 +180,6 @@ def _nonsense(engine: Engine) -> dict[str, float | int]:
     queries = nonsense_queries(engine.bundle.lexical, NONSENSE, seed=2)
     silent = [engine.search(SearchRequest(query)).no_confident_match for query in queries]
     return {"queries": len(queries), "no_confident_match": sum(silent) / len(silent)}
-
-
-def _overlap(engine: Engine, qrels: Qrels, train_queries: frozenset[str]) -> dict[str, int]:
-    """How many of these queries the encoder or the calibration has seen."""
-    hashes = {query_hash(query) for query in qrels}
-    return {
-        "trained": len(hashes & train_queries),
-        "calibrated": len(hashes & set(engine.calibration.queries)),
-    }
 
 
 def _without_nan(value: Any) -> Any:

@@ -91,6 +91,7 @@ def pair_report(pairs: JudgedPairs) -> dict[str, Any]:
             "pairs": len(grade),
             "accuracy": float((pairs.tier == grade).mean()),
             "majority": float(counts.max() / len(grade)),
+            **_by_query(pairs),
             "confusion": confusion(grade, pairs.tier),
             "labels": list(TIERS),
         },
@@ -111,6 +112,17 @@ def pair_report(pairs: JudgedPairs) -> dict[str, Any]:
             "semantic": _margins(pairs.semantic, pairs, np.ones(len(grade), bool)),
             "semantic_overlap_70": _margins(pairs.semantic, pairs, close),
         },
+    }
+
+
+def _by_query(pairs: JudgedPairs) -> dict[str, float]:
+    """Accuracy, and that of the best single grade, with every query weighing the same."""
+    _, number = np.unique(pairs.query, return_inverse=True)
+    weight = 1.0 / np.bincount(number)[number]
+    shares = np.bincount(pairs.grade, weight, minlength=len(TIERS)) / weight.sum()
+    return {
+        "accuracy_by_query": float(np.average(pairs.tier == pairs.grade, weights=weight)),
+        "majority_by_query": float(shares.max()),
     }
 
 

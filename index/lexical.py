@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,11 @@ class LexicalIndex(LexicalArm):
             posting = self.posting(term)
             if posting is not None:
                 yield term, posting
+
+    @property
+    def vocabulary(self) -> Collection[str]:
+        """Every term, in the order of `statistics.frequency`."""
+        return self._term.keys()
 
     def restricted(self, rows: Rows) -> LexicalIndex:
         """The index of `rows` alone, ascending, numbered from 0; the statistics stay."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ async def indexes(request: Request) -> dict[str, Any]:
     responses=problems(401, 403, 404, 405, 409, 503, path=PATH + "/v:publish"),
     openapi_extra={"parameters": [_VERSION]},
 )
-async def publish(request: Request) -> dict[str, str]:
+async def publish(request: Request) -> dict[str, Any]:
     """Open, verify and warm up a version, then serve it and make it the live one.
 
     Refused with 409 when it must not serve; the one before then serves on. Other workers follow
@@ -82,7 +83,7 @@ async def publish(request: Request) -> dict[str, str]:
     response_model=Published,
     responses=problems(401, 403, 404, 405, 409, 503, path=PATH + ":rollback"),
 )
-async def rollback(request: Request) -> dict[str, str]:
+async def rollback(request: Request) -> dict[str, Any]:
     """Publish what was live before the live version. A second call comes back to where you were."""
     index = live_index(request.app)
     try:
@@ -92,17 +93,17 @@ async def rollback(request: Request) -> dict[str, str]:
     return await _publish(index, version)
 
 
-async def _publish(index: LiveIndex, name: str) -> dict[str, str]:
+async def _publish(index: LiveIndex, name: str) -> dict[str, Any]:
     root, before = _root(index), index.generation.version
     try:
         directory = find_version(root, name)
     except MissingFile as error:
         raise _no_such_version(error) from error
     try:
-        await index.publish(directory)
+        drift = await index.publish(directory)
     except BundleError as error:
         raise RequestError(Problem(409, "index_refused", str(error))) from error
-    return {"serving": name, "before": before}
+    return {"serving": name, "before": before, "drift": drift and asdict(drift)}
 
 
 def _root(index: LiveIndex) -> Path:

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from catalog.errors import NotReady
+from index.drift import Drift, drift_from_live
 from index.engine import Engine
 from index.request import SearchRequest
 from index.versions import live, publish, resolve
@@ -68,16 +69,19 @@ class LiveIndex:
             before.retire()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def publish(self, version: Path) -> None:
+    async def publish(self, version: Path) -> Drift | None:
         """Serve another version of the root and make it the live one, once it has proved itself.
 
+        Returns what differs from the version that was live, None where that is the same one.
         Raises BundleError or its like, and changes nothing, when it must not serve.
         """
         async with self._swapping:
             generation = await self._open(version)
+            drift = await self._drift(generation)
             publish(self._settings.index, version.name)
             await self._settled(generation)
             self._take_over(generation)
+            return drift
 
     async def watch(self) -> None:
         """Follow `current` until cancelled."""
@@ -107,6 +111,15 @@ class LiveIndex:
             generation = await self._open(version)
             await self._settled(generation)
             self._take_over(generation)
+
+    async def _drift(self, generation: Generation) -> Drift | None:
+        work = partial(drift_from_live, self._settings.index, generation.version)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except Exception as error:
+            generation.retire()
+            self._refused(generation.version, error)
+            raise
 
     async def _settled(self, generation: Generation) -> None:
         """Close the journals of other versions, now that this one is live."""

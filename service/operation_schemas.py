@@ -44,7 +44,8 @@ class IndexInfo(Declared):
     snapshot: str | None = Field(description="When the products it was built from were so.")
     products: int
     calibration: str
-    calibration_source: str
+    calibration_source: str = Field(description="Whether it was fitted here, or where else.")
+    calibration_policy: str = Field(description="How tiers are cut, and if nothing is promised.")
 
 
 class LimitsInfo(Declared):
@@ -93,8 +94,60 @@ class Indexes(Declared):
     versions: list[IndexVersion]
 
 
+class Shift(Declared):
+    """A number of the version that was live, and of the one that goes live."""
+
+    before: float
+    after: float
+
+
+class CountShift(Declared):
+    """A count of the version that was live, and of the one that goes live."""
+
+    before: int
+    after: int
+
+
+class CutShifts(Declared):
+    """The least relevance of each tier."""
+
+    exact: Shift
+    substitute: Shift
+
+
+class IdfDrift(Declared):
+    """What became of the weights of words."""
+
+    shared: int = Field(description="Terms that both versions hold.")
+    mean_change: float = Field(description="Mean absolute change, by products that hold the term.")
+    largest_change: float | None = Field(description="Of terms that ten products hold.")
+    largest_term: str | None
+    came: int
+    went: int
+
+
+class Changes(Declared):
+    """What scores rest on, in both versions."""
+
+    products: CountShift
+    mean_lengths: dict[str, Shift] = Field(description="Words of a field where it is filled.")
+    idf: IdfDrift
+    alpha: Shift
+    cuts: dict[str, CutShifts] = Field(description="Least relevance of the tiers, by mode.")
+    same_encoder: bool
+
+
+class Drift(Declared):
+    """How a version differs from the one that was live."""
+
+    live: str
+    changes: Changes | None = Field(description="None when the one that was live cannot be read.")
+    problem: str = Field(description="Why it cannot; empty when it can.")
+
+
 class Published(Declared):
     """Another version serves."""
 
     serving: str
     before: str
+    drift: Drift | None = Field(None, description="Against what was live; none when it stays.")

@@ -76,6 +76,7 @@ async def info(request: Request) -> dict[str, Any]:
             "products": engine.bundle.products,
             "calibration": engine.calibration.name,
             "calibration_source": engine.calibration.source,
+            "calibration_policy": engine.calibration.policy,
         },
         "limits": {
             "limit": MAX_LIMIT,

@@ -14,12 +14,15 @@ evaluate_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 _SIDES = (
     "--index X --compare Y, where Y is an index or a file of --per-query; or two such files, "
-    "--compare A --compare B"
+    "--compare A B; or two indexes, --compare A B --qrels JUDGMENTS"
 )
 
 
 @evaluate_app.command()
 def evaluate(
+    beside: Annotated[
+        Path | None, typer.Argument(metavar="B", help="Second side of --compare A B.")
+    ] = None,
     index: Annotated[
         Path | None, typer.Option(help="An index root (its live version), or one version in it.")
     ] = None,
@@ -41,8 +44,8 @@ def evaluate(
     compare: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Compare with this index, or file of --per-query, query by query. Given twice, "
-            "without --index: compare two such files."
+            help="Compare with this index, or file of --per-query, query by query. Without "
+            "--index, as --compare A B: two such files, or with --qrels two indexes."
         ),
     ] = None,
     worst: Annotated[
@@ -60,15 +63,21 @@ def evaluate(
         Path | None,
         typer.Option(help="Query file with frequency, kind or both: slices by demand and kind."),
     ] = None,
+    allow_in_sample: Annotated[
+        bool,
+        typer.Option(
+            "--allow-in-sample", help="Judge by queries that trained or calibrated the index."
+        ),
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first broken line instead of skipping it.")
     ] = False,
 ) -> None:
     """Measure an index against judgments: retrieval by mode, slices, tiers, calibration.
 
-    Every figure with its interval, and beside that of lexical search, query by query.
+    Every figure with its interval, and beside that of either arm alone, query by query.
     """
-    others = compare or []
+    index, others = _sides(index, compare or [], beside, judged=qrels is not None)
     for target in (out, per_query, html, reliability):
         if target is not None:
             _check_target(target)
@@ -79,7 +88,7 @@ def evaluate(
     if qrels is None:
         raise GradusError("--qrels is missing", expected="a judgment file to measure by")
     if len(others) > 1:
-        raise GradusError("--compare is given twice", expected=_SIDES)
+        raise GradusError("--compare has two sides beside --index", expected=_SIDES)
     from index.evaluate import evaluate_index
     from index.evaluating.table_file import write_figures
     from index.evaluating.text import evaluation_table
@@ -87,7 +96,14 @@ def evaluate(
 
     wishes, about_queries = wishes_of(worst, misspell, queries)
     other = others[0] if others else None
-    found, notes = evaluate_index(index, qrels, strict=strict, wishes=wishes, other=other)
+    found, notes = evaluate_index(
+        index,
+        qrels,
+        strict=strict,
+        wishes=wishes,
+        other=other,
+        allow_in_sample=allow_in_sample,
+    )
     _write_json(out, found.report)
     if per_query is not None:
         write_figures(per_query, found.figures)
@@ -105,13 +121,27 @@ def evaluate(
     typer.echo(evaluation_table(found.report, worst=bool(worst)))
 
 
+def _sides(
+    index: Path | None, named: list[Path], beside: Path | None, *, judged: bool
+) -> tuple[Path | None, list[Path]]:
+    """What to measure and what to hold it against, however the pair was named."""
+    if beside is not None and not named:
+        raise GradusError(
+            "what is this?", found=str(beside), expected=f"options: --index, {_SIDES}"
+        )
+    others = named if beside is None else [*named, beside]
+    if index is None and judged and len(others) == 2 and others[0].is_dir():
+        return others[0], others[1:]
+    return index, others
+
+
 def _compare_files(others: list[Path], out: Path | None, given: list[Any]) -> None:
     if len(others) != 2 or any(other.is_dir() for other in others):
         raise GradusError("there is nothing to evaluate", expected=f"--index, or {_SIDES}")
     if any(value is not None for value in given):
         raise GradusError(
             "two files of per-query figures are compared as they are",
-            expected="--compare A --compare B, and --out if wanted",
+            expected="--compare A B, and --out if wanted",
             hint="Add --index to measure an index.",
         )
     from index.evaluate import compare_files

@@ -7,7 +7,7 @@ from typing import Any
 
 from catalog.pages.markup import Html, count, element, escaped, figure, table
 from catalog.pages.whole import whole_page
-from index.evaluating.cells import overlap_note
+from index.evaluating.cells import number, overlap_note
 from index.evaluating.charts import reliability_chart, score_histogram
 from index.evaluating.figures import FIGURES
 from index.evaluating.page_queries import worst_section
@@ -15,6 +15,7 @@ from index.evaluating.page_tables import (
     comparison_section,
     misspelt_section,
     populations_table,
+    returned_table,
     slices_section,
     stacked,
 )
@@ -35,9 +36,10 @@ def _header(report: Report) -> list[Html]:
         for name in _TILES
         for mode in ("lexical", "hybrid")
     ]
+    low, high = report["alpha_interval"]
     words = (
         f"encoder {report['encoder'][:12]}, calibration {report['calibration_name']}, "
-        f"alpha {report['alpha']}"
+        f"alpha {report['alpha']} [{low:g}, {high:g}], policy {report['policy']}"
     )
     parts = [
         element("h1", escaped(f"Evaluation of index {report['index']}")),
@@ -72,16 +74,20 @@ def _parts(report: Report) -> Iterator[Html]:
 
 def _figures(report: Report) -> Html:
     modes = list(report["modes"])
-    behind = list(report["difference_to_lexical"])
+    behind = [
+        (mode, arm, of_mode)
+        for arm in ("lexical", "semantic")
+        for mode, of_mode in report[f"difference_to_{arm}"].items()
+    ]
     rows = [
         [
             escaped(name),
             *(stacked(report["modes"][mode][name]) for mode in modes),
-            *(_difference(report["difference_to_lexical"][mode][name]) for mode in behind),
+            *(_difference(of_mode[name]) for _, _, of_mode in behind),
         ]
         for name in FIGURES
     ]
-    heads = ["", *modes, *(f"{mode} − lexical" for mode in behind)]
+    heads = ["", *modes, *(f"{mode} − {arm}" for mode, arm, _ in behind)]
     return element(
         "section",
         [
@@ -119,8 +125,21 @@ def _calibration(report: Report) -> Html:
             element("div", drawn, class_="charts"),
             element("h3", escaped("By mode and population")),
             populations_table(report["populations"], _POPULATIONS),
+            element("h3", escaped("Hits as shown")),
+            element("p", escaped(_returned(report["tiers"])), class_="note"),
+            returned_table(report["returned"]),
         ],
         id="calibration",
+    )
+
+
+def _returned(tiers: Report) -> str:
+    return (
+        "Of each query the first twenty hits that reach substitute; one that nobody judged counts "
+        f"as irrelevant. On the {tiers['pairs']:,} judged pairs of hybrid search the tiers' "
+        f"accuracy is {number(tiers['accuracy'])} (the commonest grade "
+        f"{number(tiers['majority'])}); every query weighing the same, "
+        f"{number(tiers['accuracy_by_query'])} ({number(tiers['majority_by_query'])})."
     )
 
 

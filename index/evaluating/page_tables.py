@@ -140,6 +140,28 @@ def comparison_section(comparison: Record) -> Html:
     )
 
 
+def returned_table(returned: Record) -> Html:
+    """A row a mode: its returned hits, their tiers, and those that were called exact."""
+    rows = [
+        [
+            escaped(mode),
+            count(part["hits"]),
+            figure(part["judged"], 3),
+            stacked(part["accuracy"]),
+            stacked(part["accuracy_by_query"]),
+            count(part["exact"]["hits"]),
+            count(part["exact"]["queries"]),
+            stacked(part["exact"]["precision"]),
+        ]
+        for mode, part in returned.items()
+    ]
+    heads = [
+        *("mode", "hits", "judged", "tier accuracy", "by query"),
+        *("called exact", "of queries", "are exact"),
+    ]
+    return table(heads, rows, texts=(0,))
+
+
 def populations_table(populations: Record, names: Mapping[str, str]) -> Html:
     """A row a mode and population; populations without pairs are left out."""
     rows = [

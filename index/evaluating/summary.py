@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.measures import Interval, bootstrap_mean, paired_bootstrap
-from index.calibration import MODES
+from index.calibration import MODES, Mode
 from index.evaluating.figures import FIGURES, LESS_IS_BETTER, Figures
 
 Rows = NDArray[np.bool_]
@@ -28,18 +28,22 @@ def means(
 
 
 def differences(
-    figures: Figures, names: tuple[str, ...] = FIGURES, rows: Rows | None = None
+    figures: Figures,
+    names: tuple[str, ...] = FIGURES,
+    rows: Rows | None = None,
+    *,
+    behind: Mode = "lexical",
 ) -> dict[str, Any]:
-    """Mode → figure → mode less lexical, query by query, for the modes with a dense arm."""
+    """Mode → figure → mode less `behind`, query by query, for the other modes with a dense arm."""
     kept = slice(None) if rows is None else rows
-    lexical = figures.values["lexical"]
+    theirs = figures.values[behind]
     return {
         mode: {
-            name: difference(name, figures.values[mode][name][kept], lexical[name][kept])
+            name: difference(name, figures.values[mode][name][kept], theirs[name][kept])
             for name in names
         }
         for mode in MODES
-        if mode != "lexical"
+        if mode not in ("lexical", behind)
     }
 
 

@@ -19,9 +19,10 @@ def evaluation_table(report: Report, *, worst: bool = False) -> str:
     """The report of `index.evaluate` for a terminal; with `worst` also the worst queries."""
     blocks = [
         _headline(report),
-        _to_lexical(report),
+        _to_each_arm(report),
         _slices(report),
         _tiers(report),
+        _returned(report),
         _populations(report),
     ]
     if "misspelt" in report:
@@ -44,7 +45,11 @@ def _headline(report: Report) -> Iterator[str]:
         f"{report['queries']} queries, {report['judged_pairs']:,} judged pairs, "
         f"{report['products']:,} products; index {report['index']}"
     )
-    yield f"calibration {report['calibration_name']}, alpha {report['alpha']}"
+    low, high = report["alpha_interval"]
+    yield (
+        f"calibration {report['calibration_name']}, alpha {report['alpha']} [{low:g}, {high:g}], "
+        f"policy {report['policy']}"
+    )
     if any(report["overlap"].values()):
         yield f"note: {overlap_note(report['overlap'])}"
     yield ""
@@ -56,12 +61,13 @@ def _headline(report: Report) -> Iterator[str]:
     yield f"queries of random letters: {silent:.0%} get no confident match"
 
 
-def _to_lexical(report: Report) -> Iterator[str]:
-    yield "difference to lexical, query by query (95 %)"
-    for mode, of_mode in report["difference_to_lexical"].items():
-        for name in _DIFFERENCES:
-            found = of_mode[name]
-            yield f"  {mode:<10}{name:<12}{interval(found, '+'):<26}{found['verdict'] or ''}"
+def _to_each_arm(report: Report) -> Iterator[str]:
+    for behind in ("lexical", "semantic"):
+        yield f"difference to {behind}, query by query (95 %)"
+        for mode, of_mode in report[f"difference_to_{behind}"].items():
+            for name in _DIFFERENCES:
+                found = of_mode[name]
+                yield f"  {mode:<10}{name:<12}{interval(found, '+'):<26}{found['verdict'] or ''}"
 
 
 def _slices(report: Report) -> Iterator[str]:
@@ -101,12 +107,31 @@ def _tiers(report: Report) -> Iterator[str]:
         f"tiers on {tiers['pairs']:,} judged pairs: accuracy {number(tiers['accuracy'])}, "
         f"always the most common grade {number(tiers['majority'])}"
     )
+    yield (
+        f"  every query weighing the same: accuracy {number(tiers['accuracy_by_query'])}, "
+        f"the most common grade {number(tiers['majority_by_query'])}"
+    )
     yield "  judged \\ said" + "".join(f"{label:>13}" for label in tiers["labels"])
     for label, row in zip(tiers["labels"], tiers["confusion"], strict=True):
         yield f"  {label:<13}" + "".join(f"{count:>13}" for count in row)
     aucs = ", ".join(f"{cut} {number(part['auc'])}" for cut, part in calibration["cuts"].items())
     yield f"AUC of the hybrid score on them: {aucs}"
     yield f"margins: average {number(margins['avg'])}, worst {number(margins['worst'])}"
+
+
+def _returned(report: Report) -> Iterator[str]:
+    yield "first twenty hits as shown; one that nobody judged counts as irrelevant (95 %)"
+    yield (
+        f"{'':<12}{'hits':>7}{'judged':>8}{'accuracy of tiers':>24}{'by query':>10}"
+        f"{'as exact':>10}   so many are"
+    )
+    for mode, part in report["returned"].items():
+        exact = part["exact"]
+        yield (
+            f"  {mode:<10}{part['hits']:>7,}{number(part['judged']):>8}"
+            f"{interval(part['accuracy']):>24}{number(part['accuracy_by_query']['mean']):>10}"
+            f"{exact['hits']:>10,}   {interval(exact['precision'])}"
+        )
 
 
 def _populations(report: Report) -> Iterator[str]:

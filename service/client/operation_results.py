@@ -46,6 +46,7 @@ class IndexInfo:
     snapshot: str | None
     calibration: str
     calibration_source: str
+    calibration_policy: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,66 @@ class Indexes:
 
 
 @dataclass(frozen=True)
+class Shift:
+    """A number of the version that was live, and of the one that goes live."""
+
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class CountShift:
+    """A count of the version that was live, and of the one that goes live."""
+
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
+class CutShifts:
+    """The least relevance of each tier."""
+
+    exact: Shift
+    substitute: Shift
+
+
+@dataclass(frozen=True)
+class IdfDrift:
+    """What became of the weights of words; changes are absolute, the largest has its sign."""
+
+    shared: int
+    mean_change: float
+    largest_change: float | None
+    largest_term: str | None
+    came: int
+    went: int
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What scores rest on, in both versions; mean words by field, tier cuts by mode."""
+
+    products: CountShift
+    mean_lengths: Mapping[str, Shift]
+    idf: IdfDrift
+    alpha: Shift
+    cuts: Mapping[str, CutShifts]
+    same_encoder: bool
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How a version differs from the one that was live; the `problem` where that is not known."""
+
+    live: str
+    changes: Changes | None
+    problem: str
+
+
+@dataclass(frozen=True)
 class Published:
-    """Another version serves."""
+    """Another version serves; `drift` is None where it was live already."""
 
     serving: str
     before: str
+    drift: Drift | None = None

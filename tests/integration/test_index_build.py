@@ -21,7 +21,8 @@ from catalog.errors import (
 from catalog.model import Product
 from catalog.split import query_hash
 from index.analysis import query_terms
-from index.build import BuildSettings, build_index
+from index.build import BuildSettings, CalibrationPlan, build_index
+from index.build_summary import summary
 from index.bundle import IndexBundle, check_whole
 from index.calibrate import FitOnJudgments, TakeFrom
 from index.calibration import Calibration
@@ -293,6 +294,38 @@ def test_a_calibration_can_be_taken_from_an_index_of_the_same_encoder(
         build_index(demo_products[:40], other, tmp_path, calibrate=TakeFrom(fitted))
     build_index(demo_products[:40], make_encoder(), tmp_path, calibrate=TakeFrom(built_index))
     assert IndexBundle.open(tmp_path).calibration.source == "default"
+
+
+@pytest.mark.parametrize(
+    ("source", "policy", "taken_source", "taken_policy"),
+    [
+        ("fitted", "balanced", "transferred", "balanced"),
+        ("in_sample", "balanced", "transferred_in_sample", "balanced"),
+        (
+            *("fitted", "precision(exact)>=0.8@0.9", "transferred"),
+            "precision(exact)>=0.8@0.9 (not promised here)",
+        ),
+    ],
+)
+def test_a_calibration_taken_over_shows_where_it_comes_from_and_promises_nothing(
+    fitted, tmp_path, demo_products, make_encoder, source, policy, taken_source, taken_policy
+):
+    marked = replace(IndexBundle.open(fitted).calibration, source=source, policy=policy)
+    theirs = tmp_path / "theirs"
+    made = CalibrationPlan(lambda _bundle, _encoder: (marked, {}))
+    build_index(demo_products[:40], make_encoder(), theirs, calibrate=lambda _store, _encoder: made)
+    for root, other in ((tmp_path / "first", theirs), (tmp_path / "second", tmp_path / "first")):
+        built = build_index(demo_products, make_encoder(), root, calibrate=TakeFrom(other))
+        engine = Engine.open(root, encoder=make_encoder())
+        assert (engine.calibration.source, engine.calibration.policy) == (
+            taken_source,
+            taken_policy,
+        )
+        assert engine.calibration.name.startswith(f"{taken_source}-")
+        assert engine.calibration.modes == marked.modes
+        recorded = built.quality["calibration"]
+        assert (recorded["source"], recorded["policy"]) == (taken_source, taken_policy)
+        assert any(taken_policy in line for line in summary(built, live=True))
 
 
 @pytest.mark.parametrize(("products", "judged"), [(40, 10), (100, 50), (10_000, 60), (3, 3)])

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from catalog.errors import BundleError, CatalogError, JudgmentError, MissingFile
@@ -82,6 +83,22 @@ def test_the_plan_is_the_faster_one_or_the_one_asked_for(shop):
         build(shop, "--plan", "magic")
 
 
+def test_the_plans_are_called_what_they_are():
+    (plan,) = [one for one in get_command(index_app).commands["build"].params if one.name == "plan"]
+    assert "half a byte a dimension" in plan.help
+    assert "8 bits" not in plan.help
+
+
+def test_tuning_a_graph_that_is_not_there_is_noted(shop):
+    note = "note: a scan is used, so"
+    assert note not in build(shop).output
+    assert f"{note} --recall-target tunes no graph" in build(shop, "--recall-target", "0.9").output
+    printed = build(shop, "--links", "16", "--ef", "300").output
+    assert f"{note} --links, --ef shape no graph" in printed
+    assert "--plan graph" in printed
+    assert note not in build(shop, "--plan", "graph", "--recall-target", "0.9").output
+
+
 def test_evaluation_is_printed_and_written(shop):
     build(shop)
     report = shop / "deep" / "report.json"
@@ -106,9 +123,11 @@ def test_evaluation_is_printed_and_written(shop):
 def test_publishing_an_older_version(shop):
     build(shop)
     old = live(shop / "root")
-    build(shop)
+    assert f"against the live {old}:\n  products 120 -> 120\n" in build(shop).output
     assert live(shop / "root") != old
     root = str(shop / "root")
+    printed = run(index_app, ["publish", old, "--index", root]).output
+    assert printed.endswith(f"  encoder: the same\nlive: {old}\n")
     assert run(index_app, ["publish", old, "--index", root]).output == f"live: {old}\n"
     assert live(shop / "root") == old
     build(shop, "--no-publish")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from typer.testing import CliRunner
 from catalog.errors import CatalogError, GradusError, JudgmentError
 from catalog.model import Grade, Judgment, Product
 from catalog.readers import write_judgments
-from index.build import build_index
+from catalog.split import query_hash
+from index.build import CalibrationPlan, build_index
+from index.calibration import default_calibration
 from index.evaluating.cli import evaluate_app
 from index.evaluating.figures import FIGURES
 from index.evaluating.table_file import read_figures
@@ -60,9 +63,9 @@ def evaluate(shop: Path, *more: object):
     return CliRunner().invoke(evaluate_app, [*map(str, arguments)], catch_exceptions=False)
 
 
-def compare(*sides: object):
-    arguments = [str(part) for side in sides for part in ("--compare", side)]
-    return CliRunner().invoke(evaluate_app, arguments, catch_exceptions=False)
+def compare(*sides: object, more: tuple[object, ...] = ()):
+    arguments = ["--compare", *sides, *more]
+    return CliRunner().invoke(evaluate_app, [*map(str, arguments)], catch_exceptions=False)
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +86,7 @@ def test_the_text_tells_all_and_fits(everything):
     printed, _ = everything
     for words in (
         *("6 queries", "difference to lexical", "slices, recall@100", "first twenty hits"),
+        *("difference to semantic", "policy balanced", "as exact", "every query weighing the same"),
         *("one letter wrong in each query (seed 7", "the 2 queries of lowest hybrid", "first: "),
     ):
         assert words in printed
@@ -94,6 +98,13 @@ def test_the_report_holds_all_and_is_the_same_again(everything, shop):
     report = json.loads((out / "report.json").read_text())
     assert report["schema"] == 2
     assert set(report["modes"]["hybrid"]) == set(FIGURES)
+    assert set(report["difference_to_semantic"]) == {"hybrid"}
+    assert (report["policy"], report["alpha_interval"]) == ("balanced", [0.0, 1.0])
+    assert set(report["returned"]) == {"lexical", "semantic", "hybrid"}
+    returned = report["returned"]["hybrid"]
+    assert 0 < returned["exact"]["hits"] <= returned["hits"] <= 20 * 6
+    by_query = report["tiers"]["accuracy_by_query"]
+    assert by_query == pytest.approx(report["modes"]["hybrid"]["tier_accuracy"]["mean"])
     groups = {part["group"] for part in report["slices"]}
     assert groups == {*("length", "titles", "demand", "vocabulary", "kind", "products")}
     assert all(not part["enough"] for part in report["slices"])  # six queries are too few
@@ -151,17 +162,16 @@ def test_two_indexes_and_two_files_compare_alike(shop, everything):
     done = run(evaluate_app, [*map(str, arguments), "--out", str(out / "b-report.json")])
     assert done.exit_code == 0, done.output
     of_index = json.loads((out / "b-report.json").read_text())["comparison"]
-    done = run(
-        evaluate_app,
-        [
-            *("--compare", str(out / "b.json"), "--compare", str(out / "figures.tsv")),
-            *("--out", str(out / "files.json")),
-        ],
-    )
+    done = compare(out / "b.json", out / "figures.tsv", more=("--out", out / "files.json"))
     assert "difference = first - second" in done.output
     of_files = json.loads((out / "files.json").read_text())
     assert of_files["modes"] == of_index["modes"]
     assert of_files["second"] == str(out / "figures.tsv")
+    assert compare(out / "b.json", "--compare", out / "figures.tsv").output == done.output
+    both = ("--qrels", shop / "qrels.tsv", "--out", out / "both.json")
+    assert compare(shop / "b", shop / "a", more=both).exit_code == 0
+    of_indexes = json.loads((out / "both.json").read_text())["comparison"]
+    assert of_indexes["modes"] == of_index["modes"]
 
 
 class Page(HTMLParser):
@@ -202,9 +212,14 @@ def test_the_page_shows_what_was_measured(everything):
     page = Page(text)
     sections = {"figures", "slices", "misspelt", "comparison", "calibration", "worst"}
     assert sections <= page.ids
+    assert any(row[-1] == "hybrid − semantic" for row in page.rows)
     of = report["modes"]["hybrid"]["ndcg@10"]
     shown = f"{of['mean']:.3f}[{of['low']:.3f}, {of['high']:.3f}]"
     assert any(row[0] == "ndcg@10" and row[3] == shown for row in page.rows)
+    exact = report["returned"]["hybrid"]["exact"]
+    assert any(row[0] == "hybrid" and row[5:7] == [str(exact["hits"]), str(exact["queries"])]
+               for row in page.rows)  # fmt: skip
+    assert any("policy balanced" in text for text in page.texts)
     worst = report["worst"][0]
     assert worst["query"] in page.texts
     hit = worst["hits"][0]
@@ -235,8 +250,58 @@ def test_what_cannot_be_measured_is_said(shop, tmp_path):
         evaluate(shop, "--worst", "-1")
     with pytest.raises(CatalogError, match="no such file"):
         evaluate(shop, "--queries", tmp_path / "none.tsv")
-    with pytest.raises(GradusError, match="given twice"):
+    with pytest.raises(GradusError, match="two sides beside --index"):
         evaluate(shop, "--compare", shop / "b", "--compare", shop / "b")
+    with pytest.raises(GradusError, match="two sides beside --index"):
+        evaluate(shop, "--compare", shop / "b", shop / "b")
+    with pytest.raises(GradusError, match="what is this"):
+        evaluate(shop, shop / "b")
+
+
+def test_queries_that_were_seen_are_refused_unless_allowed(
+    shop, tmp_path, demo_products, make_encoder, monkeypatch
+):
+    """Calibrated on `red kettle`, trained on `red hose`."""
+    known = replace(default_calibration(), queries=(query_hash("Red  kettle"),))
+    made = CalibrationPlan(lambda _bundle, _encoder: (known, {}))
+    build_index(demo_products, make_encoder(), tmp_path, calibrate=lambda _store, _encoder: made)
+
+    def load(directory, **_options):
+        encoder = make_encoder()
+        encoder.train_queries = frozenset({query_hash("red hose")})
+        return encoder
+
+    monkeypatch.setattr("export.bundle.EncoderBundle.load", load)
+    asked = ["--index", tmp_path, "--qrels", shop / "qrels.tsv", "--out", tmp_path / "r.json"]
+
+    def ask(*more):
+        arguments = [*map(str, asked), *map(str, more)]
+        return CliRunner().invoke(evaluate_app, arguments, catch_exceptions=False)
+
+    with pytest.raises(JudgmentError) as refused:
+        ask()
+    told = str(refused.value)
+    assert "qrels.tsv" in told
+    assert "2 of 6 queries have been seen" in told
+    assert "1 trained its encoder, 1 calibrated it" in told
+    assert "'red hose' and 1 more" in told
+    assert "--allow-in-sample" in told
+    assert not (tmp_path / "r.json").exists()
+    assert "1 of these queries trained the encoder, 1 calibrated" in ask("--allow-in-sample").output
+    overlap = json.loads((tmp_path / "r.json").read_text())["overlap"]
+    assert overlap == {"trained": 1, "calibrated": 1}
+
+
+def test_an_index_compared_with_must_not_have_seen_them_either(
+    shop, tmp_path, demo_products, make_encoder
+):
+    known = replace(default_calibration(), queries=(query_hash("red kettle"),))
+    made = CalibrationPlan(lambda _bundle, _encoder: (known, {}))
+    build_index(demo_products, make_encoder(), tmp_path, calibrate=lambda _store, _encoder: made)
+    beside = ("--index", shop / "fewer", "--compare", tmp_path)
+    with pytest.raises(JudgmentError, match=r"1 of 6 queries .* 0 trained its encoder, 1 cali"):
+        evaluate(shop, *beside)
+    assert evaluate(shop, *beside, "--allow-in-sample").exit_code == 0
 
 
 def test_sides_that_make_no_sense_are_refused(shop):

@@ -171,7 +171,12 @@ async def test_operation(shop: AsyncClient) -> None:
 
 
 async def test_versions(shop: AsyncClient, root: Path) -> None:
-    assert (await shop.publish("one")).before == "two"
+    published = await shop.publish("one")
+    assert published.before == "two"
+    assert published.drift is not None
+    assert published.drift.changes is not None
+    assert published.drift.changes.cuts["hybrid"].exact.after > 0.0
+    assert (await shop.publish("one")).drift is None
     versions = await shop.indexes()
     assert (versions.serving, versions.live, versions.previous) == ("one", "one", "two")
     assert (await shop.rollback()).serving == "two"

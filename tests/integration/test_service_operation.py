@@ -40,6 +40,7 @@ async def test_info_says_what_is_served(client: httpx.AsyncClient, engine) -> No
     assert info.encoder.fingerprint == engine.encoder.fingerprint
     assert info.encoder.precision == "int8"
     assert info.index.calibration_source == "default"
+    assert info.index.calibration_policy == engine.calibration.policy == "balanced"
 
 
 async def test_metrics_count_what_happened(client: httpx.AsyncClient) -> None:

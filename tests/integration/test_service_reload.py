@@ -17,7 +17,7 @@ from catalog.errors import HashMismatch, MissingFile
 from index.versions import before_live, live, publish
 from service.app import create_app
 from service.opener import Opener
-from service.operation_schemas import Indexes, Info, Published
+from service.operation_schemas import CountShift, Indexes, Info, Published
 from service.schemas import ProblemAnswer, SearchAnswer
 from service.settings import (
     EncoderSettings,
@@ -87,6 +87,27 @@ async def test_publish_and_roll_back(client: httpx.AsyncClient, root: Path) -> N
     listed = Indexes.model_validate_json((await client.get("/v1/indexes", headers=HEADERS)).content)
     assert (listed.serving, listed.live, listed.previous) == ("one", "one", "two")
     assert [version.version for version in listed.versions] == ["two", "one", "bad"]
+
+
+async def test_publishing_tells_what_differs_from_what_was_live(
+    client: httpx.AsyncClient, root: Path
+) -> None:
+    first = (await client.post("/v1/indexes/one:publish", headers=HEADERS)).content
+    assert Published.model_validate_json(first).drift is None  # it is live
+    same = (await client.post("/v1/indexes/two:publish", headers=HEADERS)).content
+    drift = Published.model_validate_json(same).drift
+    assert drift is not None
+    assert (drift.live, drift.problem) == ("one", "")
+    assert drift.changes is not None
+    assert drift.changes.products == CountShift(before=120, after=120)
+    assert drift.changes.idf.mean_change == 0.0
+    calibration = root / "versions" / "two" / "calibration.json"
+    calibration.write_text("{")
+    back = (await client.post("/v1/indexes:rollback", headers=HEADERS)).content
+    drift = Published.model_validate_json(back).drift
+    assert drift is not None
+    assert (drift.live, drift.changes) == ("two", None)
+    assert "calibration" in drift.problem
 
 
 async def test_bad_version_is_refused_and_the_old_one_serves_on(

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from export.build import export_encoder
 from export.bundle import EncoderBundle
-from export.session import EncoderGraph
+from export.session import EncoderGraph, Output
 from export.tokens import TokenReader
 
 pytestmark = pytest.mark.slow
@@ -69,6 +70,40 @@ def test_alone_or_among_others(
         assert np.abs(queries[place] - encoder.encode_queries([texts[row]])[0]).max() <= 1e-6
 
 
+@settings(max_examples=60, deadline=None)
+@given(texts=TEXTS)
+def test_nothing_is_ever_padded(encoder: EncoderBundle, texts: list[str]) -> None:
+    """One text a call, its own tokens and no more: what a graph makes of padding never matters."""
+    seen: list[tuple[str, list[list[int]]]] = []
+    graph = encoder._graph
+
+    class Watched:
+        """The graph, with what it was given written down; a mask, too, would be an argument."""
+
+        def run(self, ids: NDArray[np.int64], output: Output) -> NDArray[np.float32]:
+            seen.append((output, ids.tolist()))
+            return graph.run(ids, output)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoder, "_graph", Watched())
+        encoder.encode_queries(texts)
+        encoder.encode_items(texts)
+    items = encoder._tokens.ids(texts, encoder.spec.max_item_tokens)
+    wanted = [("query_vector", [encoder.query_tokens(text)]) for text in texts]
+    wanted += [("item_vector", [ids]) for ids in items]
+    assert sorted(seen) == sorted(call for call in wanted if call[1][0])
+
+
+def test_a_tokenizer_that_pads_is_kept_from_it(bundle: Path, tmp_path: Path) -> None:
+    padding = Tokenizer.from_file(str(bundle / "tokenizer.json"))
+    padding.enable_padding(length=16)
+    padding.save(str(tmp_path / "tokenizer.json"))
+    texts = ["red kettle", "blue wool socks 1 l"]
+    assert len(padding.encode(texts[0]).ids) == 16
+    plain = TokenReader(bundle / "tokenizer.json").ids(texts, 12)
+    assert TokenReader(tmp_path / "tokenizer.json").ids(texts, 12) == plain
+
+
 @settings(max_examples=40, deadline=None)
 @given(texts=TEXTS)
 def test_calls_of_fixed_shape(fixed_shape: EncoderBundle, texts: list[str]) -> None:
@@ -85,6 +120,7 @@ def test_calls_of_fixed_shape(fixed_shape: EncoderBundle, texts: list[str]) -> N
 def test_padding_changes_nothing(
     bundle_graph: EncoderGraph, ids: list[int], padding: list[int]
 ) -> None:
+    """In floats; int8, one scale a call, is never given any (`test_nothing_is_ever_padded`)."""
     padded = np.array([ids + padding])
     mask = np.array([[1] * len(ids) + [0] * len(padding)])
     for output in ("query_vector", "item_vector"):

@@ -10,6 +10,7 @@ import pytest
 from catalog.errors import GradusError
 from catalog.measures import (
     bootstrap_mean,
+    bootstrap_share,
     evaluate_run,
     paired_bootstrap,
     qrels_of,
@@ -142,3 +143,17 @@ def test_nothing_relates_to_nothing():
     assert math.isnan(relative_change([1.0, 0.0], [1.0, 0.0]).low)
     with pytest.raises(ValueError, match="shape"):
         relative_change([1, 2], [1])
+
+
+def test_a_share_is_of_sums_and_its_interval_over_queries():
+    found = bootstrap_share([8, 0, 1], [10, 0, 2])
+    assert found.mean == pytest.approx(9 / 12)
+    assert found.count == 2
+    assert pytest.approx(found.low) == 0.5  # the third query alone
+    assert pytest.approx(found.high) == 0.8  # the first alone
+    assert bootstrap_share([3, 3], [4, 4]).low == 0.75
+    nothing = bootstrap_share([0, 0], [0, 0])
+    assert math.isnan(nothing.mean)
+    assert nothing.count == 0
+    with pytest.raises(ValueError, match="shape"):
+        bootstrap_share([1], [1, 2])

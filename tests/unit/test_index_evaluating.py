@@ -17,9 +17,10 @@ from index.evaluating.figures import FIGURES, Figures, figures_of
 from index.evaluating.forecasts import Forecasts, together
 from index.evaluating.overlap import Overlap
 from index.evaluating.populations import charts, population_report
+from index.evaluating.returned import returned_report
 from index.evaluating.slice_report import below_lexical, product_slice_report, slice_report
 from index.evaluating.slices import PRODUCT_SLICES, Slice, memberships, on_products, query_slices
-from index.evaluating.summary import difference
+from index.evaluating.summary import difference, differences
 from index.evaluating.table_file import read_figures, write_figures
 
 MODES = ("lexical", "semantic", "hybrid")
@@ -90,6 +91,49 @@ def test_forecasts_join_in_order():
     means = both.mean_by_query(np.array([0.25, 0.75]), 3)
     assert means[:2].tolist() == [0.25, 0.75]
     assert math.isnan(means[2])
+
+
+def test_hybrid_is_held_against_each_arm_query_by_query():
+    found = figures(lexical=[0.1, 0.5, 0.3], semantic=[0.5, 0.9, 0.7], hybrid=[0.6, 1.0, 0.8])
+    (to_semantic,) = differences(found, ("ndcg@10",), behind="semantic").items()
+    assert to_semantic[0] == "hybrid"
+    one = to_semantic[1]["ndcg@10"]
+    assert one["mean"] == pytest.approx(0.1)
+    assert one["low"] == pytest.approx(0.1)  # the same in every query: no spread
+    assert one["verdict"] == "better"
+    assert set(differences(found, ("ndcg@10",))) == {"semantic", "hybrid"}
+
+
+# --- what a shopper sees ---------------------------------------------------------------------
+
+
+def test_returned_hits_by_hand():
+    # Query 0: two called exact, one is; a substitute that is one; an irrelevant hit is not shown.
+    # Query 1: one called exact that nobody judged. Query 2: nothing shown.
+    shown = said(
+        grade=[2, 1, 1, 0, 0, 0],
+        tier=[2, 2, 1, 0, 2, 0],
+        at_least_1=[1] * 6,
+        exactly_2=[1] * 6,
+        query=[0, 0, 0, 0, 1, 2],
+    )
+    shown = replace(shown, judged=np.array([True, True, True, True, False, True]))
+    found = returned_report(shown, 3)
+    assert (found["hits"], found["judged"]) == (4, 0.75)
+    assert found["accuracy"]["mean"] == 0.5
+    assert found["accuracy"]["count"] == 2
+    assert found["accuracy_by_query"]["mean"] == pytest.approx((2 / 3 + 0) / 2)
+    assert (found["exact"]["hits"], found["exact"]["queries"]) == (3, 2)
+    assert found["exact"]["precision"]["mean"] == pytest.approx(1 / 3)
+    assert found["exact"]["precision"]["low"] == 0.0  # query 1 alone
+    assert found["exact"]["precision"]["high"] == 0.5  # query 0 alone
+
+
+def test_nothing_returned_is_not_a_number():
+    found = returned_report(NOBODY, 2)
+    assert (found["hits"], found["judged"]) == (0, None)
+    assert found["accuracy"]["mean"] is None
+    assert found["exact"]["precision"]["mean"] is None
 
 
 # --- populations -----------------------------------------------------------------------------
