@@ -80,7 +80,8 @@ class Run:
         return encoder.cpu().eval()
 
     def _distil(self, encoder: TwinEncoder) -> None:
-        recipe, corpus, settings = self.recipe, self.corpus, self.recipe.distil
+        recipe, corpus = self.recipe, self.corpus
+        settings = self._with_dev("distil", recipe.distil)
         bm25 = Bm25(corpus.products)
         teacher = Teacher(encoder, self.tokenizer, corpus.items, bm25, settings.blend)
         dataset = QueryDataset(
@@ -166,7 +167,7 @@ class Run:
             seed=seed,
             query_prefix=template.query_prefix,
         )
-        settings = self._with_dev(settings)
+        settings = self._with_dev(name, settings)
         learner = PairLearner(encoder, settings, dims=self.recipe.network.matryoshka)
         collator = PairCollator(self.tokenizer, self.recipe.text)
         self._stage(name, learner, dataset, collator, settings, seed)
@@ -176,9 +177,12 @@ class Run:
             return []
         return teach(self.corpus.products, self.corpus.queries, settings.teacher_depth)
 
-    def _with_dev(self, settings: Stage) -> Stage:
+    def _with_dev(self, name: str, settings: Stage) -> Stage:
         """Without dev queries nothing is better than anything: no stage can wait for it."""
-        return settings if self.corpus.dev else replace(settings, patience=0)
+        if self.corpus.dev or not settings.patience:
+            return settings
+        self.say(f"{name}: patience is left out, there is no dev split to find the best weights by")
+        return replace(settings, patience=0)
 
     def _why_no_lists(self) -> str:
         if not self.corpus.train:
@@ -195,6 +199,7 @@ class Run:
         objective: Objective,
         alike: AlikeQueries | None = None,
     ) -> None:
+        settings = self._with_dev(name, settings)
         parts = instance_parts(
             encoder, self.tokenizer, self.corpus, self.recipe, settings, lists, objective, alike
         )
