@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from catalog.artefact import hash_file
 from catalog.errors import CatalogError, JudgmentError, TrainingError
 from catalog.issues import Issue, Issues
 from catalog.model import Judgment, Product
@@ -13,8 +14,10 @@ from catalog.readers import read_judgments, read_products, read_queries
 from catalog.split import query_hash, split_queries
 from catalog.template import TextTemplate
 from catalog.text import normalise
+from training.judge import HUMAN
 
 Graded = Mapping[str, Mapping[int, int]]  # query → product position → grade
+Sources = Mapping[str, Mapping[int, str]]  # query → product position → who graded
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Corpus:
 
     Queries are normalised. `train` and `dev` share no query; `queries` has none of `dev`. `added`
     are the queries of `train` that nobody judged as they stand: synthetic and misspelt ones.
+    `sources` says who gave a grade of `train` where it was no person; `inherited` are hashes of the
+    queries that the base model was trained on before.
     """
 
     products: Sequence[Product]
@@ -31,6 +36,8 @@ class Corpus:
     dev: Graded
     queries: Sequence[str]
     added: frozenset[str] = frozenset()
+    inherited: frozenset[str] = frozenset()
+    sources: Sources = field(default_factory=dict)
 
     @property
     def judged(self) -> Graded:
@@ -40,7 +47,8 @@ class Corpus:
     @property
     def seen(self) -> frozenset[str]:
         """Hashes of every query that touches training or the choice of a model."""
-        return frozenset(query_hash(q) for q in (*self.train, *self.dev, *self.queries))
+        used = (*self.train, *self.dev, *self.queries)
+        return self.inherited.union(query_hash(query) for query in used)
 
 
 @dataclass(frozen=True)
@@ -74,8 +82,8 @@ def read_corpus(
     """
     products = _products(files, issues)
     position = {product.id: row for row, product in enumerate(products)}
-    main = _judgments(files.qrels, position, files, issues)
-    extra = _judgments(files.extra_qrels, position, files, issues)
+    main, main_by = _judgments(files.qrels, position, files, issues)
+    extra, extra_by = _judgments(files.extra_qrels, position, files, issues)
     queries = [
         normalise(query)
         for path in files.queries
@@ -95,6 +103,7 @@ def read_corpus(
         train=train,
         dev={query: main[query] for query in main if query in dev_queries},
         queries=[q for q in dict.fromkeys(queries) if q and q not in dev_queries],
+        sources=_sources(train, main, main_by, extra_by),
     )
 
 
@@ -124,6 +133,27 @@ def refuse_held_out(queries: Iterable[str], held_out: Sequence[Path], issues: Is
             )
 
 
+def refuse_shared(held_out: Sequence[Path]) -> None:
+    """Fail when two different held-out files share a query: neither would be unseen by the other.
+
+    A file that is given twice is one file.
+    """
+    files = {hash_file(path): path for path in held_out}
+    owner: dict[str, Path] = {}
+    for path in files.values():
+        queries = {query_hash(one.query): one.query for one in read_judgments(path)}
+        shared = sorted(queries[key] for key in queries.keys() & owner.keys())
+        if shared:
+            raise JudgmentError(
+                f"{len(shared)} queries are also in another held-out file",
+                where=path,
+                found=", ".join(repr(query) for query in shared[:3]),
+                expected=f"none of {owner[query_hash(shared[0])]}",
+                hint="Split by query: what calibrates must not test.",
+            )
+        owner |= dict.fromkeys(queries, path)
+
+
 def _products(files: CorpusFiles, issues: Issues) -> list[Product]:
     found: dict[str, Product] = {}
     for path in files.products:
@@ -146,13 +176,30 @@ def _refuse_repeat(product: Product, path: Path, files: CorpusFiles, issues: Iss
 
 def _judgments(
     paths: Sequence[Path], position: Mapping[str, int], files: CorpusFiles, issues: Issues
-) -> dict[str, dict[int, int]]:
+) -> tuple[dict[str, dict[int, int]], Sources]:
+    """The first grade of each pair, and who gave it unless that was a person."""
     graded: dict[str, dict[int, int]] = {}
+    sources: dict[str, dict[int, str]] = {}
     for path in paths:
         judgments: Iterable[Judgment] = read_judgments(
             path, known_products=position, strict=files.strict, issues=issues
         )
         for judgment in judgments:
-            grades = graded.setdefault(normalise(judgment.query), {})
-            grades.setdefault(position[judgment.product_id], int(judgment.grade))
-    return graded
+            query, row = normalise(judgment.query), position[judgment.product_id]
+            grades = graded.setdefault(query, {})
+            if row not in grades:
+                grades[row] = int(judgment.grade)
+                if judgment.source != HUMAN:
+                    sources.setdefault(query, {})[row] = judgment.source
+    return graded, sources
+
+
+def _sources(train: Graded, main: Graded, main_by: Sources, extra_by: Sources) -> Sources:
+    """Of the training pairs: as their grades, those of the extra files come after the others."""
+    found: dict[str, Mapping[int, str]] = {}
+    for query in train:
+        own = main.get(query, {})
+        extra = {row: by for row, by in extra_by.get(query, {}).items() if row not in own}
+        if names := {**extra, **main_by.get(query, {})}:
+            found[query] = names
+    return found

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,10 +17,11 @@ from catalog.readers import read_judgments
 from catalog.text import normalise
 from training.augment.apply import augmented
 from training.augment.opening import file_queries, refuse_unused
+from training.base import Base
 from training.checkpoint import KIND, input_hashes, write_checkpoint
-from training.corpus import Corpus, CorpusFiles, read_corpus
+from training.corpus import Corpus, CorpusFiles, read_corpus, refuse_shared
 from training.judges.opening import OpenJudge, open_judge
-from training.judges.seen import refuse_seen
+from training.judges.seen import refuse_seen_in
 from training.memory import keep_freed_memory
 from training.network import text_template
 from training.ranks import Ranks, joined
@@ -46,11 +48,12 @@ def run_job(
     processes that torchrun started the first one speaks and writes.
 
     Raises:
-        CatalogError, JudgmentError: an input file cannot be used, or a held-out query leaks, into
-            the judge's training too.
+        CatalogError, JudgmentError: an input file cannot be used; a held-out query leaks, into the
+            training of the judge or of the base model, too; two held-out files share a query.
         TrainingError: no products, no such backbone, or another run is writing to `out`; synthetic
             queries without a judge, or a file of them without a share.
-        BundleError: `out` is something other than an artefact; said before anything is trained.
+        BundleError: `out` is something other than an artefact, or a base model of ours is damaged;
+            said before anything is trained.
 
     """
     if threads:
@@ -72,7 +75,11 @@ def _train(
     if ranks.first:
         refuse_held(out)
     refuse_unused(files, recipe)
+    refuse_shared(files.held_out)
+    base = Base.of(recipe.network.base_model)
     corpus = _read(recipe, files, say)
+    base.refuse_leaks(corpus.dev, files.held_out)
+    corpus = replace(corpus, inherited=base.seen)
     written = file_queries(files, corpus.products, say)
     with _opened(judge, corpus, files) as opened:
         judges = {opened.source: opened.judge} if opened else {}
@@ -81,10 +88,11 @@ def _train(
             recipe,
             opened.judge if opened else None,
             say,
+            judge_name=opened.source if opened else "",
             generator=written,
             held_out=_held_out(files),
         )
-        inputs = input_hashes(files)
+        inputs = input_hashes(files) | base.inputs
         if opened:
             inputs["judge"] = opened.source
         run = Run(recipe, corpus, work_path(out, recipe, inputs), say, judges)
@@ -125,9 +133,7 @@ def _opened(judge: Path | None, corpus: Corpus, files: CorpusFiles) -> Iterator[
         yield None
         return
     with open_judge(judge, corpus.products) as opened:
-        refuse_seen(opened.seen, corpus.dev, judge)
-        for path in files.held_out:
-            refuse_seen(opened.seen, {one.query for one in read_judgments(path)}, judge)
+        refuse_seen_in(opened.seen, corpus.dev, files.held_out, judge)
         yield opened
 
 

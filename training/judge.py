@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+HUMAN = "human"  # what judgment files call a person, see `catalog.judgments`
+
 
 class Judge(Protocol):
     """Grades pairs of query and product position; `None` where it cannot tell."""

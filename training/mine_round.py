@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 from training.corpus import Corpus
 from training.embed import embed_texts
-from training.judge import HumanJudge, Judge
+from training.judge import HUMAN, HumanJudge, Judge
 from training.mining import Mined, mine
 from training.model import TwinEncoder
 from training.recipe import Recipe
@@ -26,7 +26,7 @@ def mine_round(
     number: int,
     earlier: Mined | None,
 ) -> tuple[Mined, dict[str, Any]]:
-    """Mine with the encoder as it is; `judges` by name grade what no human did, in their order.
+    """Mine with the encoder as it is; `judges` by name grade what has no grade yet, in their order.
 
     Gives what was mined in this round and those before, and the round's report.
     """
@@ -45,7 +45,8 @@ def mine_round(
         recipe.instances,
         np.array(rows),
         further=judges,
-        judge_name="human",
+        judge_name=HUMAN,
+        sources=corpus.sources,
         round_number=number,
         earlier=earlier.pairs if earlier else None,
     )

@@ -44,6 +44,7 @@ def mine(
     *,
     further: Mapping[str, Judge] | None = None,
     judge_name: str = "",
+    sources: Mapping[str, Mapping[int, str]] | None = None,
     round_number: int = 1,
     earlier: MinedPairs | None = None,
     search: Method = "auto",
@@ -66,6 +67,8 @@ def mine(
         rows: (products,) which product each item is; by default its own position.
         further: name → judge, asked in this order for the pairs that those before cannot grade.
         judge_name: what the pairs record of `judge`; by default the name of its class.
+        sources: what they record in its place, query → product position → name, where it passes
+            on a grade that somebody else gave.
         round_number: which round of mining this is, from 1.
         earlier: the pairs of the rounds before, joined with this round's by `MinedPairs.union`.
         search: how to find the nearest items, see `training.mined_search`.
@@ -76,7 +79,8 @@ def mine(
     products = found if rows is None else rows[found]
     judges = [(judge_name or type(judge).__name__, judge), *(further or {}).items()]
     judged = [
-        _judged(name, row.tolist(), judges) for name, row in zip(names, products, strict=True)
+        _judged(name, row.tolist(), judges, (sources or {}).get(name, {}))
+        for name, row in zip(names, products, strict=True)
     ]
     grades = np.array([grades for grades, _ in judged], np.int8).reshape(products.shape)
     pairs = MinedPairs(
@@ -103,18 +107,25 @@ def mine(
 
 
 def _judged(
-    query: str, products: Sequence[int], judges: Sequence[tuple[str, Judge]]
+    query: str,
+    products: Sequence[int],
+    judges: Sequence[tuple[str, Judge]],
+    sources: Mapping[int, str],
 ) -> tuple[list[int], list[str]]:
-    """The grade of each product and who gave it; `NO_GRADE` and nobody where all of them pass."""
+    """The grade of each product and who gave it; `NO_GRADE` and nobody where all of them pass.
+
+    `sources` says who gave what the first of the judges only passes on.
+    """
     grades, by = [NO_GRADE] * len(products), [""] * len(products)
     left = list(range(len(products)))
-    for name, judge in judges:
+    for number, (name, judge) in enumerate(judges):
         if not left:
             break
         given = judge.grade([(query, products[place]) for place in left])
         for place, grade in zip(left, given, strict=True):
             if grade is not None:
-                grades[place], by[place] = grade, name
+                grades[place] = grade
+                by[place] = name if number else sources.get(products[place], name)
         left = [place for place in left if grades[place] == NO_GRADE]
     return grades, by
 

@@ -41,7 +41,7 @@ Stage = TypeVar("Stage", bound=StageSettings)
 class Run:
     """One run under way: what it learns from and what its stages have reported so far.
 
-    `judges` grade mined pairs that no human judged, in this order; `mined` is what came of it.
+    `judges` grade mined pairs without a judgment, in this order; `mined` is what came of it.
     """
 
     recipe: Recipe

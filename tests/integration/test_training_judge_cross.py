@@ -165,6 +165,16 @@ class TestTraining:
         )
         assert "judge" not in report(tmp_path / "out")
 
+    def test_a_backbone_that_saw_a_held_out_file_is_refused(
+        self, shop: Path, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "test.tsv"
+        write_judgments(path, [Judgment("Never Asked", goods()[0].id, Grade(2))])
+        _checkpoint(tmp_path / "base", layers=1, seen=("never asked",))
+        options = {"base": tmp_path / "base", "held_out": path}
+        with pytest.raises(JudgmentError, match="1 of the held-out queries"):
+            run("train", *arguments(shop, tmp_path / "out", **options))
+
     def test_a_bag_cannot_compare(self, shop: Path, tmp_path: Path) -> None:
         _checkpoint(tmp_path / "bag", layers=0)
         with pytest.raises(TrainingError, match="bag of subwords"):

@@ -30,6 +30,7 @@ from catalog.readers import (
     write_products,
 )
 from catalog.split import query_hash
+from catalog.text import normalise
 from training.cli import app
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread_and_no_hub")]
@@ -224,7 +225,7 @@ def test_every_mined_pair_is_kept(trained: Path, shop: Path) -> None:
     stages = report(trained)["stages"]
     assert len(pairs) >= stages["mine"]["retrieved"]
     assert set(pairs.round.tolist()) == {1, 2}
-    assert set(pairs.judge.tolist()) == {"", "human"}
+    assert set(pairs.judge.tolist()) == {"", "policy"}, "who graded them in the file"
     assert pairs.count("hard_negative") == stages["mine-2"]["hard_negatives"]
     assert pairs.count("hard_positive") == stages["mine-2"]["hard_positives"]
     assert pairs.rank.min() == 1
@@ -352,7 +353,12 @@ def test_a_judge_grades_what_people_did_not(shop: Path, judge: Path, tmp_path: P
     ids = {p.id: row for row, p in enumerate(read_products(shop / "products.jsonl", "gradus"))}
     pairs = read_mined(tmp_path / "out" / "mined.parquet", ids)
     sources = {source.partition(":")[0] for source in pairs.judge.tolist()}
-    assert sources == {"human", "cross-encoder"}, "nothing is left without a grade"
+    assert sources == {"policy", "cross-encoder"}, "nothing is left without a grade"
+    judged = {normalise(one.query) for one in read_judgments(shop / "qrels_train.tsv")}
+    made_up = [
+        by for query, by in zip(pairs.query, pairs.judge, strict=True) if query not in judged
+    ]
+    assert {by.partition(":")[0] for by in made_up} == {"cross-encoder"}
     stages = report(tmp_path / "out")["stages"]
     assert stages["mine"]["judged"] == stages["mine"]["retrieved"]
     assert "judge" in read_manifest(tmp_path / "out", "checkpoint", verify=True).parents

@@ -224,6 +224,17 @@ def test_further_judges_are_asked_for_what_the_first_cannot_grade():
     assert mined.lists == (GradedList("kettle", {1: 0, 2: 1, 3: 2}),)
 
 
+def test_pairs_record_who_graded_and_not_who_looked_it_up():
+    queries, items = ranking([0, 1, 2, 3])
+    graded = {"kettle": {0: 2, 1: 0, 3: 2}}
+    mined = mine(
+        queries, items, graded, HumanJudge(graded), 4, PLAIN,
+        further={"model": Says({2: 1})}, judge_name="human",
+        sources={"kettle": {1: "llm:one", 2: "nobody"}, "pot": {0: "llm:two"}},
+    )  # fmt: skip
+    assert mined.pairs.judge.tolist() == ["human", "llm:one", "model", "human"]
+
+
 def test_a_further_round_adds_to_the_earlier_one():
     graded = {"kettle": {0: 0, 1: 0, 2: 2, 3: 2}}
     judge = HumanJudge(graded)

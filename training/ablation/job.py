@@ -22,6 +22,7 @@ from training.ablation.config import AblationConfig
 from training.ablation.measuring import Graded, measure
 from training.ablation.towers import TwoTowers
 from training.augment.apply import augmented
+from training.base import Base
 from training.corpus import Corpus, read_corpus
 from training.embed import embed_texts
 from training.model import TwinEncoder
@@ -40,9 +41,10 @@ class Ablation:
 
     def __init__(self, config: AblationConfig, out: Path, say: Say) -> None:
         self.config, self.say = config, say
-        self.corpus = _corpus(config)
+        base = Base.of(config.recipe.network.base_model)
+        self.corpus = _corpus(config, base)
         self.tests = {name: _graded(path, self.corpus) for name, path in config.tests.items()}
-        self.directory = out / "runs" / _key(config)
+        self.directory = out / "runs" / _key(config, base)
         self.directory.mkdir(parents=True, exist_ok=True)
 
     def run(self) -> dict[str, dict[int, Record]]:
@@ -135,15 +137,17 @@ class Ablation:
         return body
 
 
-def _corpus(config: AblationConfig) -> Corpus:
+def _corpus(config: AblationConfig, base: Base) -> Corpus:
     recipe = config.recipe
-    return read_corpus(
+    corpus = read_corpus(
         config.files,
         text_template(recipe.text),
         dev_fraction=recipe.dev_fraction,
         seed=config.seeds[0],
         issues=Issues(),
     )
+    base.refuse_leaks(corpus.dev, config.files.held_out)
+    return corpus
 
 
 def _graded(path: Path, corpus: Corpus) -> Graded:
@@ -154,13 +158,13 @@ def _graded(path: Path, corpus: Corpus) -> Graded:
     return graded
 
 
-def _key(config: AblationConfig) -> str:
-    """Runs of other data or another recipe go elsewhere; seeds, arms and rates may be added."""
+def _key(config: AblationConfig, base: Base) -> str:
+    """Runs of other data, recipe or base go elsewhere; seeds, arms and rates may be added."""
     files = config.files
     inputs = [*files.products, *files.qrels, *files.extra_qrels, *files.queries]
     inputs += list(config.tests.values())
     recipe = replace(config.recipe, seed=0).record()
-    body: list[Any] = [recipe, config.seeds[0], [hash_file(path) for path in inputs]]
+    body: list[Any] = [recipe, config.seeds[0], [hash_file(path) for path in inputs], base.inputs]
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:12]
 
 
