@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -76,32 +77,47 @@ def _train(
         refuse_held(out)
     refuse_unused(files, recipe)
     refuse_shared(files.held_out)
-    base = Base.of(recipe.network.base_model)
     corpus = _read(recipe, files, say)
-    base.refuse_leaks(corpus.dev, files.held_out)
-    corpus = replace(corpus, inherited=base.seen)
-    written = file_queries(files, corpus.products, say)
-    with _opened(judge, corpus, files) as opened:
-        judges = {opened.source: opened.judge} if opened else {}
-        corpus = augmented(
-            corpus,
-            recipe,
-            opened.judge if opened else None,
-            say,
-            judge_name=opened.source if opened else "",
-            generator=written,
-            held_out=_held_out(files),
-        )
-        inputs = input_hashes(files) | base.inputs
-        if opened:
-            inputs["judge"] = opened.source
-        run = Run(recipe, corpus, work_path(out, recipe, inputs), say, judges)
-        _run(run, inputs, out, ranks)
+    # One process asks for all: a language model is paid once, and its cache has one owner.
+    with _opened(judge if ranks.first else None, corpus, files) as opened:
+        grown, inputs = ranks.given(partial(_grown, recipe, files, corpus, opened, say))
+        corpus = replace(grown, products=corpus.products, items=corpus.items)
+        run = Run(recipe, corpus, work_path(out, recipe, inputs), say, opened, ranks)
+        _run(run, inputs, out)
     if ranks.first:
         say(f"wrote {out} after {time.monotonic() - began:.0f} s")
 
 
-def _run(run: Run, inputs: dict[str, str], out: Path, ranks: Ranks) -> None:
+def _grown(
+    recipe: Recipe,
+    files: CorpusFiles,
+    corpus: Corpus,
+    opened: OpenJudge | None,
+    say: Callable[[str], None],
+) -> tuple[Corpus, dict[str, str]]:
+    """The corpus with all that joins it, and what the run is made from, by role.
+
+    Without products and their texts: every process has read those.
+    """
+    base = Base.of(recipe.network.base_model)
+    base.refuse_leaks(corpus.dev, files.held_out)
+    grown = augmented(
+        replace(corpus, inherited=base.seen),
+        recipe,
+        opened.judge if opened else None,
+        say,
+        judge_name=opened.source if opened else "",
+        generator=file_queries(files, corpus.products, say),
+        held_out=_held_out(files),
+    )
+    inputs = input_hashes(files) | base.inputs
+    if opened:
+        inputs["judge"] = opened.source
+    return replace(grown, products=(), items=()), inputs
+
+
+def _run(run: Run, inputs: dict[str, str], out: Path) -> None:
+    ranks = run.ranks
     if not ranks.first:
         ranks.wait()  # until the work directory is ours
         run.train()

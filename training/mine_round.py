@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from training.corpus import Corpus
 from training.embed import embed_texts
 from training.judge import HUMAN, HumanJudge, Judge
+from training.mined_pairs import MinedPairs
 from training.mining import Mined, mine
 from training.model import TwinEncoder
 from training.recipe import Recipe
@@ -24,7 +25,7 @@ def mine_round(
     recipe: Recipe,
     judges: Mapping[str, Judge],
     number: int,
-    earlier: Mined | None,
+    earlier: MinedPairs | None,
 ) -> tuple[Mined, dict[str, Any]]:
     """Mine with the encoder as it is; `judges` by name grade what has no grade yet, in their order.
 
@@ -48,7 +49,7 @@ def mine_round(
         judge_name=HUMAN,
         sources=corpus.sources,
         round_number=number,
-        earlier=earlier.pairs if earlier else None,
+        earlier=earlier,
     )
     return mined, {
         "seconds": round(time.monotonic() - began, 1),

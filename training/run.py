@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,14 +18,14 @@ from training.dev import dev_measure
 from training.distil import DistilCollator, DistilLearner, QueryDataset, Teacher
 from training.instance_parts import instance_parts
 from training.instances import GradedList, graded_lists
-from training.judge import Judge
+from training.judges.opening import OpenJudge
 from training.learner import Learner, PairLearner
 from training.mine_round import mine_round
 from training.mined_pairs import MinedPairs
-from training.mining import Mined
 from training.model import TwinEncoder
 from training.network import fresh_encoder, grow, pretrained_encoder, text_template, trainable
 from training.objectives import Objective, stage_one, stage_two
+from training.ranks import Ranks
 from training.recipe import Recipe
 from training.report.facts import result_of
 from training.settings import GradedStageSettings, PretrainSettings, StageSettings
@@ -41,14 +42,16 @@ Stage = TypeVar("Stage", bound=StageSettings)
 class Run:
     """One run under way: what it learns from and what its stages have reported so far.
 
-    `judges` grade mined pairs without a judgment, in this order; `mined` is what came of it.
+    `judge` grades mined pairs without a judgment; `mined` is what came of it. Of several processes
+    the first one mines for all.
     """
 
     recipe: Recipe
     corpus: Corpus
     work: Path
     say: Say
-    judges: Mapping[str, Judge] = field(default_factory=dict)
+    judge: OpenJudge | None = None
+    ranks: Ranks = field(default_factory=Ranks)
     reports: dict[str, dict[str, Any]] = field(default_factory=dict)
     mined: MinedPairs | None = None
     tokenizer: PreTrainedTokenizerFast = field(init=False)
@@ -118,22 +121,29 @@ class Run:
         if not recipe.mine.depth:
             self._instances("refine", encoder, recipe.refine, lists, objective)
             return
-        mined: Mined | None = None
         for number in range(1, recipe.mine.rounds + 1):
             suffix = "" if number == 1 else f"-{number}"
-            mined, report = mine_round(
-                encoder, self.tokenizer, self.corpus, recipe, self.judges, number, mined
-            )
+            found, report = self.ranks.given(partial(self._mine, encoder, number))
             self.reports[f"mine{suffix}"] = report
             self.say(
-                f"mine{suffix}: {mined.judged} of {mined.retrieved} retrieved pairs judged, "
-                f"{mined.hard_negatives} hard negatives, {mined.hard_positives} hard positives"
+                f"mine{suffix}: {report['judged']} of {report['retrieved']} retrieved pairs "
+                f"judged, {report['hard_negatives']} hard negatives, "
+                f"{report['hard_positives']} hard positives"
             )
             first = 0 if recipe.mine.originals else len(lists)
-            taught = mined.lists[first:] or mined.lists
+            taught = found[first:] or found
             self._instances(f"refine{suffix}", encoder, recipe.refine, taught, objective)
-        if mined is not None:
-            self.mined = mined.pairs
+
+    def _mine(
+        self, encoder: TwinEncoder, number: int
+    ) -> tuple[Sequence[GradedList], dict[str, Any]]:
+        """What a round of mining gives to learn from, and its report."""
+        judges = {self.judge.source: self.judge.judge} if self.judge else {}
+        mined, report = mine_round(
+            encoder, self.tokenizer, self.corpus, self.recipe, judges, number, self.mined
+        )
+        self.mined = mined.pairs
+        return mined.lists, report
 
     def _start(self) -> TwinEncoder:
         """A pretrained encoder, or one that begins as a bag of subwords."""
