@@ -113,6 +113,8 @@ def _grown(
     inputs = input_hashes(files) | base.inputs
     if opened:
         inputs["judge"] = opened.source
+        for line in opened.account() if recipe.augment.synthetic_share else ():
+            say(line)
     return replace(grown, products=(), items=()), inputs
 
 

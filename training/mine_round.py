@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ def mine_round(
     judges: Mapping[str, Judge],
     number: int,
     earlier: MinedPairs | None,
+    say: Callable[[str], None],
 ) -> tuple[Mined, dict[str, Any]]:
     """Mine with the encoder as it is; `judges` by name grade what has no grade yet, in their order.
 
@@ -50,6 +51,7 @@ def mine_round(
         sources=corpus.sources,
         round_number=number,
         earlier=earlier,
+        say=say,
     )
     return mined, {
         "seconds": round(time.monotonic() - began, 1),

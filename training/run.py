@@ -140,9 +140,11 @@ class Run:
         """What a round of mining gives to learn from, and its report."""
         judges = {self.judge.source: self.judge.judge} if self.judge else {}
         mined, report = mine_round(
-            encoder, self.tokenizer, self.corpus, self.recipe, judges, number, self.mined
+            encoder, self.tokenizer, self.corpus, self.recipe, judges, number, self.mined, self.say
         )
         self.mined = mined.pairs
+        for line in self.judge.account() if self.judge else ():
+            self.say(line)
         return mined.lists, report
 
     def _start(self) -> TwinEncoder:

@@ -26,6 +26,16 @@ class OpenJudge:
     stopped: Callable[[], str]
     spent: Callable[[], str]
 
+    def account(self) -> list[str]:
+        """What a training run says of it: the cost so far, and why there are no more answers."""
+        lines = [f"  judge: {self.spent()}"] if self.spent() else []
+        if self.stopped():
+            lines.append(
+                f"  judge: asks no more, {self.stopped()}; what it has not graded is left out "
+                "(its answers are kept: train again, or with higher bounds)"
+            )
+        return lines
+
 
 @contextmanager
 def open_judge(
