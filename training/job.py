@@ -42,8 +42,8 @@ def run_job(
 ) -> None:
     """Train by `recipe` on `files` and write the checkpoint to `out`.
 
-    `judge` is a cross-encoder's directory or the TOML file of a language model; it grades mined
-    pairs that no human did, and synthetic queries.
+    `judge` is a cross-encoder's directory, a language model's TOML file, or a file of judgments;
+    it grades mined pairs that nobody has, and synthetic queries.
 
     What is killed or stopped leaves its work beside `out` and goes on when run again. Of several
     processes that torchrun started the first one speaks and writes.
