@@ -19,6 +19,7 @@ from catalog.text import normalise
 from training.augment.apply import augmented
 from training.augment.opening import file_queries, refuse_unused
 from training.base import Base
+from training.board import keep_logs
 from training.checkpoint import KIND, input_hashes, write_checkpoint
 from training.corpus import Corpus, CorpusFiles, read_corpus, refuse_shared
 from training.judges.opening import OpenJudge, open_judge
@@ -131,6 +132,7 @@ def _run(run: Run, inputs: dict[str, str], out: Path) -> None:
             ranks.wait()
             encoder = run.train()
             ranks.wait()
+            keep_logs(run.work, directory)
             write_checkpoint(
                 directory,
                 encoder,

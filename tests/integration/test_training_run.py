@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -203,6 +204,32 @@ def test_every_stage_reports(trained: Path) -> None:
         k: v for k, v in body["stages"]["refine-2"]["dev"][-1].items() if k != "step"
     }
     assert body["stages"]["mine"]["judged"] > 0
+
+
+def curves_of(checkpoint: Path, stage: str) -> dict[str, list[int]]:
+    """The steps of every curve that TensorBoard shows of a stage, start by start."""
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    found: dict[str, list[int]] = {}
+    for path in sorted((checkpoint / "tensorboard" / stage).iterdir()):
+        for event in EventFileLoader(str(path)).Load():
+            for value in event.summary.value:
+                if value.HasField("tensor") and value.tag.startswith(("train/", "eval/")):
+                    found.setdefault(value.tag, []).append(event.step)
+    return found
+
+
+def test_the_logs_of_tensorboard_are_kept(trained: Path) -> None:
+    stages = {path.name for path in (trained / "tensorboard").iterdir()}
+    assert stages == {stage for stage in STAGES if not stage.startswith("mine")}
+    curves = curves_of(trained, "supcon")
+    assert curves["train/loss"] == [1, 2, 3, 4, 5, 6]
+    assert curves["train/dev_ndcg@10"] == [
+        entry["step"] for entry in report(trained)["stages"]["supcon"]["dev"]
+    ]
+    files = read_manifest(trained, "checkpoint", verify=True).files
+    assert "tensorboard/supcon/events.out.tfevents.001" in files
+    assert not any(socket.gethostname() in name for name in files)
 
 
 def test_every_query_that_was_used_is_on_record(trained: Path, shop: Path) -> None:
@@ -411,6 +438,8 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     assert report(out)["quality"] == report(trained)["quality"]
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
     assert any("goes on from step" in line for line in again)
+    starts = list((out / "tensorboard").glob("*/*.002"))
+    assert starts, "both starts of the stage that was stopped, or was read back, are kept"
 
 
 def test_a_half_written_checkpoint_is_not_gone_on_from(
