@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,8 +21,8 @@ from training.base import Base
 from training.board import keep_logs
 from training.checkpoint import KIND, input_hashes, write_checkpoint
 from training.corpus import Corpus, CorpusFiles, read_corpus, refuse_shared
-from training.judges.opening import OpenJudge, open_judge
-from training.judges.seen import refuse_seen_in
+from training.judges.opening import OpenJudge
+from training.judges.unseen import opened_unseen
 from training.memory import keep_freed_memory
 from training.network import text_template
 from training.ranks import Ranks, joined
@@ -80,7 +79,8 @@ def _train(
     refuse_shared(files.held_out)
     corpus = _read(recipe, files, say)
     # One process asks for all: a language model is paid once, and its cache has one owner.
-    with _opened(judge if ranks.first else None, corpus, files) as opened:
+    asked = judge if ranks.first else None
+    with opened_unseen(asked, corpus.products, corpus.dev, files.held_out) as opened:
         grown, inputs = ranks.given(partial(_grown, recipe, files, corpus, opened, say))
         corpus = replace(grown, products=corpus.products, items=corpus.items)
         run = Run(recipe, corpus, work_path(out, recipe, inputs), say, opened, ranks)
@@ -144,17 +144,6 @@ def _run(run: Run, inputs: dict[str, str], out: Path) -> None:
                 run.mined,
             )
         shutil.rmtree(run.work, ignore_errors=True)
-
-
-@contextmanager
-def _opened(judge: Path | None, corpus: Corpus, files: CorpusFiles) -> Iterator[OpenJudge | None]:
-    """The judge, unless it was trained on a query that must stay unseen."""
-    if judge is None:
-        yield None
-        return
-    with open_judge(judge, corpus.products) as opened:
-        refuse_seen_in(opened.seen, corpus.dev, files.held_out, judge)
-        yield opened
 
 
 def _held_out(files: CorpusFiles) -> set[str]:

@@ -41,7 +41,7 @@ def augmented(
             raise TrainingError(
                 "synthetic queries need a judge: people have not seen them",
                 where="augment.synthetic_share",
-                expected="--judge with a cross-encoder or a language model, or a share of 0",
+                expected="--judge (in an ablation: judge), or a share of 0",
             )
         synthetic = synthetic_queries(
             corpus.products,
