@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from catalog.artefact import hash_file
-from catalog.errors import CatalogError, JudgmentError, TrainingError
+from catalog.errors import CatalogError, TrainingError
 from catalog.issues import Issue, Issues
 from catalog.model import Judgment, Product
 from catalog.readers import read_judgments, read_products, read_queries
 from catalog.split import query_hash, split_queries
 from catalog.template import TextTemplate
 from catalog.text import normalise
+from training.held_out import refuse_held_out
 from training.judge import HUMAN
 
 Graded = Mapping[str, Mapping[int, int]]  # query → product position → grade
@@ -115,43 +115,6 @@ def vocabulary_texts(corpus: Corpus) -> list[str]:
         for p in corpus.products
     )
     return [*(normalise(text) for text in products), *list(corpus.queries) * 3]
-
-
-def refuse_held_out(queries: Iterable[str], held_out: Sequence[Path], issues: Issues) -> None:
-    """Fail when a query of a calibration or test file would be trained on."""
-    seen = {query_hash(query) for query in queries}
-    for path in held_out:
-        leaked = sorted(
-            {j.query for j in read_judgments(path, issues=issues) if query_hash(j.query) in seen}
-        )
-        if leaked:
-            raise JudgmentError(
-                f"{len(leaked)} held-out queries are also in the training files",
-                where=path,
-                found=", ".join(repr(query) for query in leaked[:3]),
-                hint="Split by query, so that calibration and test stay honest.",
-            )
-
-
-def refuse_shared(held_out: Sequence[Path]) -> None:
-    """Fail when two different held-out files share a query: neither would be unseen by the other.
-
-    A file that is given twice is one file.
-    """
-    files = {hash_file(path): path for path in held_out}
-    owner: dict[str, Path] = {}
-    for path in files.values():
-        queries = {query_hash(one.query): one.query for one in read_judgments(path)}
-        shared = sorted(queries[key] for key in queries.keys() & owner.keys())
-        if shared:
-            raise JudgmentError(
-                f"{len(shared)} queries are also in another held-out file",
-                where=path,
-                found=", ".join(repr(query) for query in shared[:3]),
-                expected=f"none of {owner[query_hash(shared[0])]}",
-                hint="Split by query: what calibrates must not test.",
-            )
-        owner |= dict.fromkeys(queries, path)
 
 
 def _products(files: CorpusFiles, issues: Issues) -> list[Product]:

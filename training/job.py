@@ -13,14 +13,13 @@ import torch
 
 from catalog.artefact import writing
 from catalog.issues import Issues
-from catalog.readers import read_judgments
-from catalog.text import normalise
 from training.augment.apply import augmented
 from training.augment.opening import file_queries, refuse_unused
 from training.base import Base
 from training.board import keep_logs
 from training.checkpoint import KIND, input_hashes, write_checkpoint
-from training.corpus import Corpus, CorpusFiles, read_corpus, refuse_shared
+from training.corpus import Corpus, CorpusFiles, read_corpus
+from training.held_out import held_out_queries, refuse_shared
 from training.judges.opening import OpenJudge
 from training.judges.unseen import opened_unseen
 from training.memory import keep_freed_memory
@@ -109,7 +108,7 @@ def _grown(
         say,
         judge_name=opened.source if opened else "",
         generator=file_queries(files, corpus.products, say),
-        held_out=_held_out(files),
+        held_out=held_out_queries(files.held_out),
     )
     inputs = input_hashes(files) | base.inputs
     if opened:
@@ -144,11 +143,6 @@ def _run(run: Run, inputs: dict[str, str], out: Path) -> None:
                 run.mined,
             )
         shutil.rmtree(run.work, ignore_errors=True)
-
-
-def _held_out(files: CorpusFiles) -> set[str]:
-    """The normalised queries that must stay unseen."""
-    return {normalise(one.query) for path in files.held_out for one in read_judgments(path)}
 
 
 def _read(recipe: Recipe, files: CorpusFiles, say: Callable[[str], None]) -> Corpus:

@@ -20,7 +20,7 @@ from training.instance_parts import instance_parts
 from training.instances import GradedList, graded_lists
 from training.judges.opening import OpenJudge
 from training.learner import Learner, PairLearner
-from training.mine_round import mine_round
+from training.mine_round import mine_round, suffix_of
 from training.mined_pairs import MinedPairs
 from training.model import TwinEncoder
 from training.network import fresh_encoder, grow, pretrained_encoder, text_template, trainable
@@ -122,14 +122,9 @@ class Run:
             self._instances("refine", encoder, recipe.refine, lists, objective)
             return
         for number in range(1, recipe.mine.rounds + 1):
-            suffix = "" if number == 1 else f"-{number}"
+            suffix = suffix_of(number)
             found, report = self.ranks.given(partial(self._mine, encoder, number))
             self.reports[f"mine{suffix}"] = report
-            self.say(
-                f"mine{suffix}: {report['judged']} of {report['retrieved']} retrieved pairs "
-                f"judged, {report['hard_negatives']} hard negatives, "
-                f"{report['hard_positives']} hard positives"
-            )
             first = 0 if recipe.mine.originals else len(lists)
             taught = found[first:] or found
             self._instances(f"refine{suffix}", encoder, recipe.refine, taught, objective)
@@ -138,13 +133,17 @@ class Run:
         self, encoder: TwinEncoder, number: int
     ) -> tuple[Sequence[GradedList], dict[str, Any]]:
         """What a round of mining gives to learn from, and its report."""
-        judges = {self.judge.source: self.judge.judge} if self.judge else {}
         mined, report = mine_round(
-            encoder, self.tokenizer, self.corpus, self.recipe, judges, number, self.mined, self.say
+            encoder,
+            self.tokenizer,
+            self.corpus,
+            self.recipe,
+            self.judge,
+            number,
+            self.mined,
+            self.say,
         )
         self.mined = mined.pairs
-        for line in self.judge.account() if self.judge else ():
-            self.say(line)
         return mined.lists, report
 
     def _start(self) -> TwinEncoder:

@@ -15,7 +15,8 @@ from catalog.issues import Issues
 from catalog.split import query_hash
 from training.checkpoint import KIND as CHECKPOINT
 from training.checkpoint import LIBRARIES, input_hashes
-from training.corpus import CorpusFiles, read_corpus, refuse_shared
+from training.corpus import CorpusFiles, read_corpus
+from training.held_out import refuse_shared
 from training.judges.cross_encoder import KIND, CrossEncoderJudge
 from training.judges.cross_network import is_checkpoint, starting_point
 from training.judges.cross_settings import CrossSpec, CrossTraining
