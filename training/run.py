@@ -11,27 +11,22 @@ from typing import Any, TypeVar
 from transformers import PreTrainedTokenizerFast, set_seed
 
 from training.alike import AlikeQueries, alike_queries, pairs_line
-from training.batches import PairCollator, PairDataset
-from training.bm25 import Bm25
 from training.corpus import Corpus, vocabulary_texts
 from training.dev import dev_measure
-from training.distil import DistilCollator, DistilLearner, QueryDataset, Teacher
-from training.instance_parts import instance_parts
+from training.instance_parts import InstanceParts, instance_parts
 from training.instances import GradedList, graded_lists
 from training.judges.opening import OpenJudge
-from training.learner import Learner, PairLearner
 from training.mine_round import mine_round, suffix_of
 from training.mined_pairs import MinedPairs
 from training.model import TwinEncoder
-from training.network import fresh_encoder, grow, pretrained_encoder, text_template, trainable
+from training.network import fresh_encoder, grow, pretrained_encoder, trainable
 from training.objectives import Objective, stage_one, stage_two
 from training.ranks import Ranks
 from training.recipe import Recipe
 from training.report.facts import result_of
 from training.settings import GradedStageSettings, PretrainSettings, StageSettings
-from training.spans import SpanSource
 from training.stages import run_stage
-from training.teacher import Taught, teach
+from training.text_parts import TextParts, distil_parts, pair_parts
 from training.tokenizer import learn_tokenizer, pretrained_tokenizer
 
 Say = Callable[[str], None]
@@ -83,24 +78,9 @@ class Run:
         return encoder.cpu().eval()
 
     def _distil(self, encoder: TwinEncoder) -> None:
-        recipe, corpus = self.recipe, self.corpus
-        settings = self._with_dev("distil", recipe.distil)
-        bm25 = Bm25(corpus.products)
-        teacher = Teacher(encoder, self.tokenizer, corpus.items, bm25, settings.blend)
-        dataset = QueryDataset(
-            self._sources(), corpus.queries, settings,
-            length=settings.steps * settings.batch, seed=recipe.seed,
-        )  # fmt: skip
-        collator = DistilCollator(self.tokenizer, recipe.text, corpus.items, teacher, settings)
-        learner = DistilLearner(encoder, settings, dims=recipe.network.matryoshka)
-        self._stage("distil", learner, dataset, collator, settings, recipe.seed)
-
-    def _sources(self) -> list[SpanSource]:
-        template, corpus = text_template(self.recipe.text), self.corpus
-        return [
-            SpanSource(product, template, item)
-            for product, item in zip(corpus.products, corpus.items, strict=True)
-        ]
+        settings = self._with_dev("distil", self.recipe.distil)
+        parts = distil_parts(encoder, self.tokenizer, self.corpus, self.recipe, settings)
+        self._stage("distil", parts, settings, self.recipe.seed)
 
     def _supcon(self, encoder: TwinEncoder, lists: list[GradedList]) -> None:
         settings = self.recipe.supcon
@@ -167,26 +147,9 @@ class Run:
     def _pairs(
         self, name: str, encoder: TwinEncoder, settings: PretrainSettings, seed: int
     ) -> None:
-        template = text_template(self.recipe.text)
-        corpus = self.corpus
-        dataset = PairDataset(
-            self._sources(),
-            corpus.items,
-            self._taught(settings),
-            settings,
-            length=settings.steps * settings.batch,
-            seed=seed,
-            query_prefix=template.query_prefix,
-        )
         settings = self._with_dev(name, settings)
-        learner = PairLearner(encoder, settings, dims=self.recipe.network.matryoshka)
-        collator = PairCollator(self.tokenizer, self.recipe.text)
-        self._stage(name, learner, dataset, collator, settings, seed)
-
-    def _taught(self, settings: PretrainSettings) -> list[Taught]:
-        if not settings.teacher_share or not self.corpus.queries:
-            return []
-        return teach(self.corpus.products, self.corpus.queries, settings.teacher_depth)
+        parts = pair_parts(encoder, self.tokenizer, self.corpus, self.recipe, settings, seed)
+        self._stage(name, parts, settings, seed)
 
     def _with_dev(self, name: str, settings: Stage) -> Stage:
         """Without dev queries nothing is better than anything: no stage can wait for it."""
@@ -214,18 +177,13 @@ class Run:
         parts = instance_parts(
             encoder, self.tokenizer, self.corpus, self.recipe, settings, lists, objective, alike
         )
-        self._stage(name, parts.learner, parts.dataset, parts.collator, settings, self.recipe.seed)
+        self._stage(name, parts, settings, self.recipe.seed)
         self.reports[name]["instances"] = len(lists)
 
     def _stage(
-        self,
-        name: str,
-        learner: Learner,
-        dataset: Any,
-        collator: Any,
-        settings: StageSettings,
-        seed: int,
+        self, name: str, parts: TextParts | InstanceParts, settings: StageSettings, seed: int
     ) -> None:
+        learner = parts.learner
         encoder = learner.encoder
         self.say(
             f"{name}: {settings.steps} steps of {settings.batch} queries, "
@@ -234,8 +192,8 @@ class Run:
         measure = dev_measure(learner.result, self.tokenizer, self.corpus)
         report = run_stage(
             learner,
-            dataset,
-            collator,
+            parts.dataset,
+            parts.collator,
             settings,
             work=self.work / name,
             seed=seed,
