@@ -48,7 +48,8 @@ def train(
         Path | None,
         typer.Option(
             help="Grades mined pairs that nobody judged, and synthetic queries: the directory of "
-            "a cross-encoder, or the TOML file of a language model. See gradus judge."
+            "a cross-encoder, the TOML file of a language model, or a file of judgments. "
+            "See gradus judge."
         ),
     ] = None,
     synthetic: Annotated[

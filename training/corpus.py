@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from catalog.errors import CatalogError, JudgmentError, TrainingError
+from catalog.errors import CatalogError, TrainingError
 from catalog.issues import Issue, Issues
 from catalog.model import Judgment, Product
 from catalog.readers import read_judgments, read_products, read_queries
 from catalog.split import query_hash, split_queries
 from catalog.template import TextTemplate
 from catalog.text import normalise
+from training.held_out import refuse_held_out
+from training.judge import HUMAN
 
 Graded = Mapping[str, Mapping[int, int]]  # query → product position → grade
+Sources = Mapping[str, Mapping[int, str]]  # query → product position → who graded
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Corpus:
 
     Queries are normalised. `train` and `dev` share no query; `queries` has none of `dev`. `added`
     are the queries of `train` that nobody judged as they stand: synthetic and misspelt ones.
+    `sources` says who gave a grade of `train` where it was no person; `inherited` are hashes of the
+    queries that the base model was trained on before.
     """
 
     products: Sequence[Product]
@@ -31,6 +36,8 @@ class Corpus:
     dev: Graded
     queries: Sequence[str]
     added: frozenset[str] = frozenset()
+    inherited: frozenset[str] = frozenset()
+    sources: Sources = field(default_factory=dict)
 
     @property
     def judged(self) -> Graded:
@@ -40,7 +47,8 @@ class Corpus:
     @property
     def seen(self) -> frozenset[str]:
         """Hashes of every query that touches training or the choice of a model."""
-        return frozenset(query_hash(q) for q in (*self.train, *self.dev, *self.queries))
+        used = (*self.train, *self.dev, *self.queries)
+        return self.inherited.union(query_hash(query) for query in used)
 
 
 @dataclass(frozen=True)
@@ -74,8 +82,8 @@ def read_corpus(
     """
     products = _products(files, issues)
     position = {product.id: row for row, product in enumerate(products)}
-    main = _judgments(files.qrels, position, files, issues)
-    extra = _judgments(files.extra_qrels, position, files, issues)
+    main, main_by = _judgments(files.qrels, position, files, issues)
+    extra, extra_by = _judgments(files.extra_qrels, position, files, issues)
     queries = [
         normalise(query)
         for path in files.queries
@@ -95,6 +103,7 @@ def read_corpus(
         train=train,
         dev={query: main[query] for query in main if query in dev_queries},
         queries=[q for q in dict.fromkeys(queries) if q and q not in dev_queries],
+        sources=_sources(train, main, main_by, extra_by),
     )
 
 
@@ -106,22 +115,6 @@ def vocabulary_texts(corpus: Corpus) -> list[str]:
         for p in corpus.products
     )
     return [*(normalise(text) for text in products), *list(corpus.queries) * 3]
-
-
-def refuse_held_out(queries: Iterable[str], held_out: Sequence[Path], issues: Issues) -> None:
-    """Fail when a query of a calibration or test file would be trained on."""
-    seen = {query_hash(query) for query in queries}
-    for path in held_out:
-        leaked = sorted(
-            {j.query for j in read_judgments(path, issues=issues) if query_hash(j.query) in seen}
-        )
-        if leaked:
-            raise JudgmentError(
-                f"{len(leaked)} held-out queries are also in the training files",
-                where=path,
-                found=", ".join(repr(query) for query in leaked[:3]),
-                hint="Split by query, so that calibration and test stay honest.",
-            )
 
 
 def _products(files: CorpusFiles, issues: Issues) -> list[Product]:
@@ -146,13 +139,30 @@ def _refuse_repeat(product: Product, path: Path, files: CorpusFiles, issues: Iss
 
 def _judgments(
     paths: Sequence[Path], position: Mapping[str, int], files: CorpusFiles, issues: Issues
-) -> dict[str, dict[int, int]]:
+) -> tuple[dict[str, dict[int, int]], Sources]:
+    """The first grade of each pair, and who gave it unless that was a person."""
     graded: dict[str, dict[int, int]] = {}
+    sources: dict[str, dict[int, str]] = {}
     for path in paths:
         judgments: Iterable[Judgment] = read_judgments(
             path, known_products=position, strict=files.strict, issues=issues
         )
         for judgment in judgments:
-            grades = graded.setdefault(normalise(judgment.query), {})
-            grades.setdefault(position[judgment.product_id], int(judgment.grade))
-    return graded
+            query, row = normalise(judgment.query), position[judgment.product_id]
+            grades = graded.setdefault(query, {})
+            if row not in grades:
+                grades[row] = int(judgment.grade)
+                if judgment.source != HUMAN:
+                    sources.setdefault(query, {})[row] = judgment.source
+    return graded, sources
+
+
+def _sources(train: Graded, main: Graded, main_by: Sources, extra_by: Sources) -> Sources:
+    """Of the training pairs: as their grades, those of the extra files come after the others."""
+    found: dict[str, Mapping[int, str]] = {}
+    for query in train:
+        own = main.get(query, {})
+        extra = {row: by for row, by in extra_by.get(query, {}).items() if row not in own}
+        if names := {**extra, **main_by.get(query, {})}:
+            found[query] = names
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,12 +12,11 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
 from catalog.measures import evaluate_run
-from catalog.text import normalise
 from training.corpus import Corpus
 from training.embed import embed_texts
 from training.mined_search import nearest
 from training.model import TwinEncoder
-from training.separation import separation
+from training.separation import separation, title_share
 
 DEPTH = 100
 
@@ -40,7 +38,7 @@ class DevPairs:
     def of(cls, corpus: Corpus) -> DevPairs:
         """The dev split's."""
         pairs = [
-            (number, row, grade, _overlap(query, corpus.products[row].title))
+            (number, row, grade, title_share(query, corpus.products[row].title))
             for number, (query, grades) in enumerate(corpus.dev.items())
             for row, grade in grades.items()
         ]
@@ -128,8 +126,3 @@ def _cosines(
     for start, end in zip(starts, [*starts[1:], len(cosines)], strict=True):
         cosines[start:end] = items[pairs.row[start:end]] @ queries[pairs.query[start]]
     return np.clip(cosines, -1.0, 1.0)
-
-
-def _overlap(query: str, title: str) -> float:
-    wanted, held = (set(re.findall(r"\w+", normalise(text))) for text in (query, title))
-    return len(wanted & held) / max(1, len(wanted))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,9 @@ from transformers import PreTrainedTokenizerFast
 
 from training.corpus import Corpus
 from training.embed import embed_texts
-from training.judge import HumanJudge, Judge
+from training.judge import HUMAN, HumanJudge
+from training.judges.opening import OpenJudge
+from training.mined_pairs import MinedPairs
 from training.mining import Mined, mine
 from training.model import TwinEncoder
 from training.recipe import Recipe
@@ -22,13 +24,15 @@ def mine_round(
     tokenizer: PreTrainedTokenizerFast,
     corpus: Corpus,
     recipe: Recipe,
-    judges: Mapping[str, Judge],
+    judge: OpenJudge | None,
     number: int,
-    earlier: Mined | None,
+    earlier: MinedPairs | None,
+    say: Callable[[str], None],
 ) -> tuple[Mined, dict[str, Any]]:
-    """Mine with the encoder as it is; `judges` by name grade what no human did, in their order.
+    """Mine with the encoder as it is; `judge` grades what has no grade yet.
 
-    Gives what was mined in this round and those before, and the round's report.
+    Gives what was mined in this round and those before, and the round's report; says what came of
+    it and what the judge has cost.
     """
     began = time.monotonic()
     graded, prefix = corpus.train, recipe.text.query_prefix
@@ -44,11 +48,19 @@ def mine_round(
         recipe.mine.depth,
         recipe.instances,
         np.array(rows),
-        further=judges,
-        judge_name="human",
+        further={judge.source: judge.judge} if judge else {},
+        judge_name=HUMAN,
+        sources=corpus.sources,
         round_number=number,
-        earlier=earlier.pairs if earlier else None,
+        earlier=earlier,
+        say=say,
     )
+    say(
+        f"mine{suffix_of(number)}: {mined.judged} of {mined.retrieved} retrieved pairs judged, "
+        f"{mined.hard_negatives} hard negatives, {mined.hard_positives} hard positives"
+    )
+    for line in judge.account() if judge else ():
+        say(line)
     return mined, {
         "seconds": round(time.monotonic() - began, 1),
         "retrieved": mined.retrieved,
@@ -57,3 +69,8 @@ def mine_round(
         "hard_positives": mined.hard_positives,
         "instances": len(mined.lists),
     }
+
+
+def suffix_of(number: int) -> str:
+    """What a round of mining and its stage 2 are called by, behind their names."""
+    return "" if number == 1 else f"-{number}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,9 +12,12 @@ from training.instances import GradedList, graded_lists, has_signal
 from training.judge import Judge
 from training.mined_pairs import NO_GRADE, MinedPairs, Texts
 from training.mined_search import Method, nearest
+from training.progress import Progress
 from training.settings import InstanceSettings
 
 Grades = NDArray[np.int8]
+Pair = tuple[str, int]
+_AT_ONCE = 1000  # pairs or a query's, whichever is more: enough to keep many requests under way
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,11 @@ def mine(
     *,
     further: Mapping[str, Judge] | None = None,
     judge_name: str = "",
+    sources: Mapping[str, Mapping[int, str]] | None = None,
     round_number: int = 1,
     earlier: MinedPairs | None = None,
     search: Method = "auto",
+    say: Callable[[str], None] = lambda line: None,
 ) -> Mined:
     """Search every training query, judge its top `depth`, keep the hard ones beside the originals.
 
@@ -66,26 +71,27 @@ def mine(
         rows: (products,) which product each item is; by default its own position.
         further: name → judge, asked in this order for the pairs that those before cannot grade.
         judge_name: what the pairs record of `judge`; by default the name of its class.
+        sources: what they record in its place, query → product position → name, where it passes
+            on a grade that somebody else gave.
         round_number: which round of mining this is, from 1.
         earlier: the pairs of the rounds before, joined with this round's by `MinedPairs.union`.
         search: how to find the nearest items, see `training.mined_search`.
+        say: hears how far judging is, where it takes long.
 
     """
     names = list(graded)
     found, cosines = nearest(queries, items, depth, search)
     products = found if rows is None else rows[found]
     judges = [(judge_name or type(judge).__name__, judge), *(further or {}).items()]
-    judged = [
-        _judged(name, row.tolist(), judges) for name, row in zip(names, products, strict=True)
-    ]
-    grades = np.array([grades for grades, _ in judged], np.int8).reshape(products.shape)
+    given, by = _judged_in_parts(names, products, judges, sources or {}, say)
+    grades = np.array(given, np.int8).reshape(products.shape)
     pairs = MinedPairs(
         query=np.repeat(np.array(names, object), products.shape[1]),
         product=products.ravel(),
         rank=np.tile(np.arange(1, products.shape[1] + 1, dtype=np.int32), len(names)),
         cosine=cosines.ravel(),
         grade=grades.ravel(),
-        judge=np.array([name for _, by in judged for name in by], object),
+        judge=np.array(by, object),
         round=np.full(products.size, round_number, np.int32),
         kind=_kinds(grades).ravel(),
     )
@@ -102,19 +108,49 @@ def mine(
     )
 
 
-def _judged(
-    query: str, products: Sequence[int], judges: Sequence[tuple[str, Judge]]
+def _judged_in_parts(
+    names: Sequence[str],
+    products: NDArray[np.int64],
+    judges: Sequence[tuple[str, Judge]],
+    sources: Mapping[str, Mapping[int, str]],
+    say: Callable[[str], None],
 ) -> tuple[list[int], list[str]]:
-    """The grade of each product and who gave it; `NO_GRADE` and nobody where all of them pass."""
-    grades, by = [NO_GRADE] * len(products), [""] * len(products)
-    left = list(range(len(products)))
-    for name, judge in judges:
+    """As `_judged`, of all pairs row by row, some queries at a time so that one hears of it."""
+    grades: list[int] = []
+    by: list[str] = []
+    at_once = max(1, _AT_ONCE // max(1, products.shape[1]))
+    progress = Progress("mined pairs judged", products.size, say)
+    for start in range(0, len(names), at_once):
+        rows = products[start : start + at_once].tolist()
+        asked = zip(names[start : start + at_once], rows, strict=True)
+        pairs = [(name, row) for name, of_query in asked for row in of_query]
+        part, part_by = _judged(pairs, judges, sources)
+        grades += part
+        by += part_by
+        progress.reached(len(grades))
+    return grades, by
+
+
+def _judged(
+    pairs: Sequence[Pair],
+    judges: Sequence[tuple[str, Judge]],
+    sources: Mapping[str, Mapping[int, str]],
+) -> tuple[list[int], list[str]]:
+    """The grade of each pair and who gave it; `NO_GRADE` and nobody where all judges pass.
+
+    `sources` says who gave what the first of the judges only passes on.
+    """
+    grades, by = [NO_GRADE] * len(pairs), [""] * len(pairs)
+    left = list(range(len(pairs)))
+    for number, (name, judge) in enumerate(judges):
         if not left:
             break
-        given = judge.grade([(query, products[place]) for place in left])
+        given = judge.grade([pairs[place] for place in left])
         for place, grade in zip(left, given, strict=True):
             if grade is not None:
-                grades[place], by[place] = grade, name
+                query, product = pairs[place]
+                grades[place] = grade
+                by[place] = name if number else sources.get(query, {}).get(product, name)
         left = [place for place in left if grades[place] == NO_GRADE]
     return grades, by
 

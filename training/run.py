@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from transformers import PreTrainedTokenizerFast, set_seed
 
 from training.alike import AlikeQueries, alike_queries, pairs_line
-from training.batches import PairCollator, PairDataset
-from training.bm25 import Bm25
 from training.corpus import Corpus, vocabulary_texts
 from training.dev import dev_measure
-from training.distil import DistilCollator, DistilLearner, QueryDataset, Teacher
-from training.instance_parts import instance_parts
+from training.instance_parts import InstanceParts, instance_parts
 from training.instances import GradedList, graded_lists
-from training.judge import Judge
-from training.learner import Learner, PairLearner
-from training.mine_round import mine_round
+from training.judges.opening import OpenJudge
+from training.mine_round import mine_round, suffix_of
 from training.mined_pairs import MinedPairs
-from training.mining import Mined
 from training.model import TwinEncoder
-from training.network import fresh_encoder, grow, pretrained_encoder, text_template, trainable
+from training.network import fresh_encoder, grow, pretrained_encoder, trainable
 from training.objectives import Objective, stage_one, stage_two
+from training.ranks import Ranks
 from training.recipe import Recipe
 from training.report.facts import result_of
 from training.settings import GradedStageSettings, PretrainSettings, StageSettings
-from training.spans import SpanSource
 from training.stages import run_stage
-from training.teacher import Taught, teach
+from training.text_parts import TextParts, distil_parts, pair_parts
 from training.tokenizer import learn_tokenizer, pretrained_tokenizer
 
 Say = Callable[[str], None]
@@ -41,14 +37,16 @@ Stage = TypeVar("Stage", bound=StageSettings)
 class Run:
     """One run under way: what it learns from and what its stages have reported so far.
 
-    `judges` grade mined pairs that no human judged, in this order; `mined` is what came of it.
+    `judge` grades mined pairs without a judgment; `mined` is what came of it. Of several processes
+    the first one mines for all.
     """
 
     recipe: Recipe
     corpus: Corpus
     work: Path
     say: Say
-    judges: Mapping[str, Judge] = field(default_factory=dict)
+    judge: OpenJudge | None = None
+    ranks: Ranks = field(default_factory=Ranks)
     reports: dict[str, dict[str, Any]] = field(default_factory=dict)
     mined: MinedPairs | None = None
     tokenizer: PreTrainedTokenizerFast = field(init=False)
@@ -80,23 +78,9 @@ class Run:
         return encoder.cpu().eval()
 
     def _distil(self, encoder: TwinEncoder) -> None:
-        recipe, corpus, settings = self.recipe, self.corpus, self.recipe.distil
-        bm25 = Bm25(corpus.products)
-        teacher = Teacher(encoder, self.tokenizer, corpus.items, bm25, settings.blend)
-        dataset = QueryDataset(
-            self._sources(), corpus.queries, settings,
-            length=settings.steps * settings.batch, seed=recipe.seed,
-        )  # fmt: skip
-        collator = DistilCollator(self.tokenizer, recipe.text, corpus.items, teacher, settings)
-        learner = DistilLearner(encoder, settings, dims=recipe.network.matryoshka)
-        self._stage("distil", learner, dataset, collator, settings, recipe.seed)
-
-    def _sources(self) -> list[SpanSource]:
-        template, corpus = text_template(self.recipe.text), self.corpus
-        return [
-            SpanSource(product, template, item)
-            for product, item in zip(corpus.products, corpus.items, strict=True)
-        ]
+        settings = self._with_dev("distil", self.recipe.distil)
+        parts = distil_parts(encoder, self.tokenizer, self.corpus, self.recipe, settings)
+        self._stage("distil", parts, settings, self.recipe.seed)
 
     def _supcon(self, encoder: TwinEncoder, lists: list[GradedList]) -> None:
         settings = self.recipe.supcon
@@ -117,22 +101,30 @@ class Run:
         if not recipe.mine.depth:
             self._instances("refine", encoder, recipe.refine, lists, objective)
             return
-        mined: Mined | None = None
         for number in range(1, recipe.mine.rounds + 1):
-            suffix = "" if number == 1 else f"-{number}"
-            mined, report = mine_round(
-                encoder, self.tokenizer, self.corpus, recipe, self.judges, number, mined
-            )
+            suffix = suffix_of(number)
+            found, report = self.ranks.given(partial(self._mine, encoder, number))
             self.reports[f"mine{suffix}"] = report
-            self.say(
-                f"mine{suffix}: {mined.judged} of {mined.retrieved} retrieved pairs judged, "
-                f"{mined.hard_negatives} hard negatives, {mined.hard_positives} hard positives"
-            )
             first = 0 if recipe.mine.originals else len(lists)
-            taught = mined.lists[first:] or mined.lists
+            taught = found[first:] or found
             self._instances(f"refine{suffix}", encoder, recipe.refine, taught, objective)
-        if mined is not None:
-            self.mined = mined.pairs
+
+    def _mine(
+        self, encoder: TwinEncoder, number: int
+    ) -> tuple[Sequence[GradedList], dict[str, Any]]:
+        """What a round of mining gives to learn from, and its report."""
+        mined, report = mine_round(
+            encoder,
+            self.tokenizer,
+            self.corpus,
+            self.recipe,
+            self.judge,
+            number,
+            self.mined,
+            self.say,
+        )
+        self.mined = mined.pairs
+        return mined.lists, report
 
     def _start(self) -> TwinEncoder:
         """A pretrained encoder, or one that begins as a bag of subwords."""
@@ -155,30 +147,16 @@ class Run:
     def _pairs(
         self, name: str, encoder: TwinEncoder, settings: PretrainSettings, seed: int
     ) -> None:
-        template = text_template(self.recipe.text)
-        corpus = self.corpus
-        dataset = PairDataset(
-            self._sources(),
-            corpus.items,
-            self._taught(settings),
-            settings,
-            length=settings.steps * settings.batch,
-            seed=seed,
-            query_prefix=template.query_prefix,
-        )
-        settings = self._with_dev(settings)
-        learner = PairLearner(encoder, settings, dims=self.recipe.network.matryoshka)
-        collator = PairCollator(self.tokenizer, self.recipe.text)
-        self._stage(name, learner, dataset, collator, settings, seed)
+        settings = self._with_dev(name, settings)
+        parts = pair_parts(encoder, self.tokenizer, self.corpus, self.recipe, settings, seed)
+        self._stage(name, parts, settings, seed)
 
-    def _taught(self, settings: PretrainSettings) -> list[Taught]:
-        if not settings.teacher_share or not self.corpus.queries:
-            return []
-        return teach(self.corpus.products, self.corpus.queries, settings.teacher_depth)
-
-    def _with_dev(self, settings: Stage) -> Stage:
+    def _with_dev(self, name: str, settings: Stage) -> Stage:
         """Without dev queries nothing is better than anything: no stage can wait for it."""
-        return settings if self.corpus.dev else replace(settings, patience=0)
+        if self.corpus.dev or not settings.patience:
+            return settings
+        self.say(f"{name}: patience is left out, there is no dev split to find the best weights by")
+        return replace(settings, patience=0)
 
     def _why_no_lists(self) -> str:
         if not self.corpus.train:
@@ -195,21 +173,17 @@ class Run:
         objective: Objective,
         alike: AlikeQueries | None = None,
     ) -> None:
+        settings = self._with_dev(name, settings)
         parts = instance_parts(
             encoder, self.tokenizer, self.corpus, self.recipe, settings, lists, objective, alike
         )
-        self._stage(name, parts.learner, parts.dataset, parts.collator, settings, self.recipe.seed)
+        self._stage(name, parts, settings, self.recipe.seed)
         self.reports[name]["instances"] = len(lists)
 
     def _stage(
-        self,
-        name: str,
-        learner: Learner,
-        dataset: Any,
-        collator: Any,
-        settings: StageSettings,
-        seed: int,
+        self, name: str, parts: TextParts | InstanceParts, settings: StageSettings, seed: int
     ) -> None:
+        learner = parts.learner
         encoder = learner.encoder
         self.say(
             f"{name}: {settings.steps} steps of {settings.batch} queries, "
@@ -218,8 +192,8 @@ class Run:
         measure = dev_measure(learner.result, self.tokenizer, self.corpus)
         report = run_stage(
             learner,
-            dataset,
-            collator,
+            parts.dataset,
+            parts.collator,
             settings,
             work=self.work / name,
             seed=seed,

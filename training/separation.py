@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,16 @@ from numpy.typing import NDArray
 
 from catalog.margins import margins
 from catalog.model import Grade
+from catalog.text import normalise
 
 BINS = 40  # of .05, from -1 to 1
 OVERLAP = 0.7  # share of a query's words in the title from which the paper measures its margins
+
+
+def title_share(query: str, title: str) -> float:
+    """The share of the query's distinct words that the title holds, in [0, 1]."""
+    wanted, held = (set(re.findall(r"\w+", normalise(text))) for text in (query, title))
+    return len(wanted & held) / max(1, len(wanted))
 
 
 def histogram(cosines: NDArray[np.float32]) -> list[int]:

@@ -13,8 +13,10 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -187,3 +189,59 @@ def serving(browser: Any) -> Callable[..., AbstractContextManager[str]]:
                 process.terminate()
 
     return serve
+
+
+class ChatEndpoint:
+    """A chat endpoint on this machine that calls every product a substitute, and counts pairs.
+
+    `judge(path, **settings)` writes the TOML file of a judge that asks it.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                asked = json.loads(body["messages"][1]["content"])
+                texts = [product["text"] for product in asked["products"]]
+                outer.asked += [(asked["query"], text) for text in texts]
+                grades = [{"item": n, "grade": 1} for n in range(1, len(texts) + 1)]
+                message = {"content": json.dumps({"grades": grades})}
+                usage = {"prompt_tokens": 90, "completion_tokens": 10}
+                choices = [{"message": message, "finish_reason": "stop"}]
+                answer = json.dumps({"choices": choices, "usage": usage}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._http.server_address[1]}/v1"
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,))
+        self._thread.start()
+
+    def judge(self, path: Path, **settings: Any) -> Path:
+        lines = {"base_url": self.url, "model": "tiny", "max_requests": 10_000, **settings}
+        body = "".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items())
+        path.write_text(f"[judge]\n{body}")
+        return path
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._thread.join()
+        self._http.server_close()
+
+
+@pytest.fixture
+def chat_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatEndpoint]:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    endpoint = ChatEndpoint()
+    yield endpoint
+    endpoint.close()

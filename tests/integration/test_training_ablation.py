@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from typer.testing import CliRunner
 
 from catalog.demo import QueryCounts, generate, write
 from catalog.errors import JudgmentError, TrainingError
+from catalog.readers import read_judgments
+from catalog.text import normalise
 from training.ablation.arms import ARMS, Rates, recipe_of
 from training.ablation.cli import app
 from training.ablation.config import read_config
@@ -93,6 +96,15 @@ def test_arms_are_trained_measured_and_told(shop: Path, tmp_path: Path) -> None:
     for name in SHORT:
         assert set(arms[name]["by_seed"]) == {"1", "2"}
         assert arms[name]["rate"] in TRIED[ARMS[name].stages == "both"]
+    assert set(body["trials"]) == set(SHORT)
+    for name in SHORT:
+        tried = body["trials"][name]
+        assert tuple(one["name"] for one in tried) == TRIED[ARMS[name].stages == "both"]
+        best = max(tried, key=lambda one: one["dev_ndcg@10"])
+        assert best["name"] == arms[name]["rate"]
+        gammas = {one["gamma"] for one in tried}
+        assert gammas == ({None} if ARMS[name].stages == "first" else {32.0})
+    assert body["judge"] is None
     full, rival = arms["full"], arms["cosent"]
     assert rival["full_minus"]["mean"] == pytest.approx(
         full["mean"]["ndcg@10"]["mean"] - rival["mean"]["ndcg@10"]["mean"]
@@ -133,6 +145,41 @@ def test_arms_of_two_stages_take_pairs_of_rates_as_many_as_the_others(shop: Path
         read_config(config(shop, two_stage_rates="[[1e-3, 1e-4]]"))
 
 
+def test_gamma_is_tried_beside_the_rates_of_two_stages(shop: Path) -> None:
+    rates = {"two_stage_rates": "[[1e-3, 1e-4]]", "gammas": "[32, 64.0]"}
+    read = read_config(config(shop, **rates))
+    assert read.rates(ARMS["full"]) == (Rates(1e-3, 1e-4, 32.0), Rates(1e-3, 1e-4, 64.0))
+    assert read.rates(ARMS["supcon"]) == (Rates(1e-3), Rates(3e-3)), "as many trials"
+    with pytest.raises(TrainingError, match="counted once for every gamma"):
+        read_config(config(shop, **(rates | {"gammas": "[32]"})))
+
+
+def test_a_judge_grades_mined_pairs_and_synthetic_queries(
+    shop: Path, chat_endpoint: Any, tmp_path: Path
+) -> None:
+    judge = chat_endpoint.judge(tmp_path / "judge.toml")
+    changes = {"learning_rates": "[1e-3]", "arms": '["supcon", "full"]', "judge": f'"{judge}"'}
+    path = config(shop, **changes)
+    path.write_text(
+        path.read_text().replace("[tests]", '[set]\n"augment.synthetic_share" = 0.1\n[tests]')
+    )
+    said = run(path, tmp_path / "out").stderr
+    body = json.loads((tmp_path / "out" / "ablation.json").read_text())
+    assert body["judge"].startswith("llm:tiny:")
+    assert said.count("synthetic queries: ") == 2, "once a seed, the same for every arm"
+    record = json.loads(next((tmp_path / "out").glob("runs/*/full-1-*.json")).read_text())
+    mine = record["stages"]["mine"]
+    assert mine["judged"] == mine["retrieved"], "nothing is left without a grade"
+    unseen = {normalise(one.query) for one in read_judgments(shop / "qrels_test.tsv")}
+    assert not unseen & {normalise(query) for query, _ in chat_endpoint.asked}
+    # Another judge, another place; and no judge that fell silent on the way.
+    other = chat_endpoint.judge(tmp_path / "other.toml", model="other", max_requests=3)
+    path.write_text(path.read_text().replace(str(judge), str(other)))
+    with pytest.raises(TrainingError, match="max_requests = 3 are spent"):
+        run(path, tmp_path / "out")
+    assert len(list((tmp_path / "out" / "runs").iterdir())) == 2
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -141,6 +188,8 @@ def test_arms_of_two_stages_take_pairs_of_rates_as_many_as_the_others(shop: Path
         ({"seeds": '["one"]'}, "whole seeds"),
         ({"learning_rates": "[0.0]"}, "above 0"),
         ({"two_stage_rates": "[[1e-3], 2.0]"}, "as pairs"),
+        ({"gammas": "[0]"}, "gammas above 0"),
+        ({"set": '{ "augment.synthetic_share" = 0.1 }'}, "a judge, for synthetic queries"),
         ({"colour": "1"}, "unknown key"),
         ({"qrels": '"one"'}, "wrong type"),
     ],

@@ -165,6 +165,16 @@ class TestTraining:
         )
         assert "judge" not in report(tmp_path / "out")
 
+    def test_a_backbone_that_saw_a_held_out_file_is_refused(
+        self, shop: Path, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "test.tsv"
+        write_judgments(path, [Judgment("Never Asked", goods()[0].id, Grade(2))])
+        _checkpoint(tmp_path / "base", layers=1, seen=("never asked",))
+        options = {"base": tmp_path / "base", "held_out": path}
+        with pytest.raises(JudgmentError, match="1 of the held-out queries"):
+            run("train", *arguments(shop, tmp_path / "out", **options))
+
     def test_a_bag_cannot_compare(self, shop: Path, tmp_path: Path) -> None:
         _checkpoint(tmp_path / "bag", layers=0)
         with pytest.raises(TrainingError, match="bag of subwords"):
@@ -301,6 +311,36 @@ class TestWork:
                 *("--out", f"{tmp_path}/none.json"),
             )
         assert not (tmp_path / "none.json").exists()
+
+    def test_people_report_by_the_same_protocol(self, shop: Path, tmp_path: Path) -> None:
+        """Two sets of judgments of the same pairs: how far do people agree?"""
+        ours = [Judgment("White  Lamp", f"lamp-{colour}", Grade(2)) for colour in COLOURS[:3]]
+        theirs = [Judgment("white lamp", f"lamp-{COLOURS[n]}", Grade(n)) for n in range(3)]
+        theirs += [Judgment("white lamp", "hose-red", Grade(0))]
+        paths = {"judge": tmp_path / "ours.csv", "qrels": tmp_path / "theirs.tsv"}
+        write_judgments(tmp_path / "ours.tsv", ours)
+        paths["judge"].write_text((tmp_path / "ours.tsv").read_text().replace("\t", ","))
+        write_judgments(paths["qrels"], theirs)
+        common = [*("--products", f"{shop}/products.jsonl", "--out", f"{tmp_path}/report.json")]
+        files = [text for name, path in paths.items() for text in (f"--{name}", str(path))]
+        said = run("report", *common, *files)
+        body = json.loads((tmp_path / "report.json").read_text())
+        assert body["source"].startswith("judgments:")
+        assert body["judge"]["coverage"]["value"] == pytest.approx(3 / 4)
+        assert body["judge"]["accuracy"]["value"] == pytest.approx(1 / 3)
+        assert body["judge"]["confusion"] == [[0, 0, 1], [0, 0, 1], [0, 0, 1]]
+        assert "judge − majority" in said
+        for option in ("--floor", "--max-requests"):
+            with pytest.raises(TrainingError):
+                run("report", *common, *files, option, "1")
+
+    def test_people_label_what_they_have_judged(self, shop: Path, tmp_path: Path) -> None:
+        _candidates(tmp_path / "c.tsv", [("Red  Kettle", "kettle-red"), ("hose", "hose-red")])
+        judged = [Judgment("red kettle", "kettle-red", Grade(1))]
+        write_judgments(tmp_path / "judged.tsv", judged)
+        run("label", *labelling(shop, tmp_path / "judged.tsv", tmp_path))
+        (one,) = read_judgments(tmp_path / "labels.tsv", strict=True)
+        assert (one.query, int(one.grade)) == ("Red  Kettle", 1)
 
     def test_labels_are_judgments(self, shop: Path, trained: Path, tmp_path: Path) -> None:
         wanted = [("Red Kettle", f"kettle-{colour}") for colour in COLOURS]

@@ -171,7 +171,7 @@ def judged(monkeypatch: pytest.MonkeyPatch, shop: Path) -> OwnProduct:
     def opened(path: Path, products: Sequence[Product]) -> Iterator[OpenJudge]:
         yield OpenJudge(judge, "own", frozenset(), lambda: "", lambda: "")
 
-    monkeypatch.setattr("training.job.open_judge", opened)
+    monkeypatch.setattr("training.judges.unseen.open_judge", opened)
     return judge
 
 

@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from catalog.artefact import read_manifest
 from catalog.demo import QueryCounts, generate, write
 from catalog.errors import TrainingError
+from catalog.readers import read_products
 
 pytestmark = pytest.mark.slow
 
@@ -55,13 +57,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_two_processes_train_one_encoder(shop: Path, tmp_path: Path) -> None:
-    out = tmp_path / "checkpoint"
+def together(shop: Path, out: Path, *more: str) -> str:
+    """Train with two processes and give what they said."""
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
         *("-m", "gradus", "train", "--products", f"{shop}/products.jsonl"),
         *("--qrels", f"{shop}/qrels_train.tsv", "--recipe", f"{shop}/tiny.toml"),
-        *("--out", str(out), "--threads", "1"),
+        *("--out", str(out), "--threads", "1", *more),
     ]
     environment = {
         **os.environ,
@@ -73,9 +75,15 @@ def test_two_processes_train_one_encoder(shop: Path, tmp_path: Path) -> None:
         command, env=environment, capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_two_processes_train_one_encoder(shop: Path, tmp_path: Path) -> None:
+    out = tmp_path / "checkpoint"
+    said = together(shop, out)
     # One of them speaks, and one of them writes.
     for once in ("recipe tiny, seed 7", "step 4/4", "mine: ", f"wrote {out}"):
-        assert done.stderr.count(once) == 1, done.stderr
+        assert said.count(once) == 1, said
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
     manifest = read_manifest(out, "checkpoint", verify=True)
     assert 0 <= manifest.quality["dev_ndcg@10"] <= 1
@@ -88,6 +96,31 @@ def test_two_processes_train_one_encoder(shop: Path, tmp_path: Path) -> None:
         assert [entry["step"] for entry in stages[name]["dev"]] == list(range(steps + 1))
         assert [entry["step"] for entry in stages[name]["separation"]] == list(range(steps + 1))
         assert stages[name]["result_step"] == stages[name]["steps"] == steps
+
+
+def test_of_two_processes_one_asks_the_judge(
+    shop: Path, chat_endpoint: Any, tmp_path: Path
+) -> None:
+    """Its cache has one owner; what it said reaches the other, or their batches would differ."""
+    from training.mined_pairs import read_mined
+
+    judge = chat_endpoint.judge(tmp_path / "judge.toml")
+    shares = ("--set", "augment.synthetic_share=0.1", "--set", "mine.depth=4")
+    said = together(shop, tmp_path / "checkpoint", "--judge", str(judge), *shares)
+    assert said.count("synthetic queries: ") == said.count("mine: ") == 1
+    assert len(chat_endpoint.asked) == len(set(chat_endpoint.asked)) > 0, "no pair is paid twice"
+    ids = {p.id: row for row, p in enumerate(read_products(shop / "products.jsonl", "gradus"))}
+    pairs = read_mined(tmp_path / "checkpoint" / "mined.parquet", ids)
+    assert {by.partition(":")[0] for by in pairs.judge} == {"policy", "llm"}
+    parents = read_manifest(tmp_path / "checkpoint", "checkpoint").parents
+    assert parents["judge"].startswith("llm:tiny:")
+
+
+def test_what_one_makes_is_given_to_all() -> None:
+    """Without the others there is nobody to hand it to."""
+    from training.ranks import Ranks
+
+    assert Ranks().given(lambda: "made") == "made"
 
 
 def test_several_processes_never_see_a_pair_twice():

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from catalog.readers import (
     write_products,
 )
 from catalog.split import query_hash
+from catalog.text import normalise
 from training.cli import app
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread_and_no_hub")]
@@ -204,6 +206,32 @@ def test_every_stage_reports(trained: Path) -> None:
     assert body["stages"]["mine"]["judged"] > 0
 
 
+def curves_of(checkpoint: Path, stage: str) -> dict[str, list[int]]:
+    """The steps of every curve that TensorBoard shows of a stage, start by start."""
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    found: dict[str, list[int]] = {}
+    for path in sorted((checkpoint / "tensorboard" / stage).iterdir()):
+        for event in EventFileLoader(str(path)).Load():
+            for value in event.summary.value:
+                if value.HasField("tensor") and value.tag.startswith(("train/", "eval/")):
+                    found.setdefault(value.tag, []).append(event.step)
+    return found
+
+
+def test_the_logs_of_tensorboard_are_kept(trained: Path) -> None:
+    stages = {path.name for path in (trained / "tensorboard").iterdir()}
+    assert stages == {stage for stage in STAGES if not stage.startswith("mine")}
+    curves = curves_of(trained, "supcon")
+    assert curves["train/loss"] == [1, 2, 3, 4, 5, 6]
+    assert curves["train/dev_ndcg@10"] == [
+        entry["step"] for entry in report(trained)["stages"]["supcon"]["dev"]
+    ]
+    files = read_manifest(trained, "checkpoint", verify=True).files
+    assert "tensorboard/supcon/events.out.tfevents.001" in files
+    assert not any(socket.gethostname() in name for name in files)
+
+
 def test_every_query_that_was_used_is_on_record(trained: Path, shop: Path) -> None:
     asked = [query for query, _ in read_queries(shop / "queries.tsv")]
     judged = [one.query for one in read_judgments(shop / "qrels_train.tsv")]
@@ -224,7 +252,7 @@ def test_every_mined_pair_is_kept(trained: Path, shop: Path) -> None:
     stages = report(trained)["stages"]
     assert len(pairs) >= stages["mine"]["retrieved"]
     assert set(pairs.round.tolist()) == {1, 2}
-    assert set(pairs.judge.tolist()) == {"", "human"}
+    assert set(pairs.judge.tolist()) == {"", "policy"}, "who graded them in the file"
     assert pairs.count("hard_negative") == stages["mine-2"]["hard_negatives"]
     assert pairs.count("hard_positive") == stages["mine-2"]["hard_positives"]
     assert pairs.rank.min() == 1
@@ -352,7 +380,12 @@ def test_a_judge_grades_what_people_did_not(shop: Path, judge: Path, tmp_path: P
     ids = {p.id: row for row, p in enumerate(read_products(shop / "products.jsonl", "gradus"))}
     pairs = read_mined(tmp_path / "out" / "mined.parquet", ids)
     sources = {source.partition(":")[0] for source in pairs.judge.tolist()}
-    assert sources == {"human", "cross-encoder"}, "nothing is left without a grade"
+    assert sources == {"policy", "cross-encoder"}, "nothing is left without a grade"
+    judged = {normalise(one.query) for one in read_judgments(shop / "qrels_train.tsv")}
+    made_up = [
+        by for query, by in zip(pairs.query, pairs.judge, strict=True) if query not in judged
+    ]
+    assert {by.partition(":")[0] for by in made_up} == {"cross-encoder"}
     stages = report(tmp_path / "out")["stages"]
     assert stages["mine"]["judged"] == stages["mine"]["retrieved"]
     assert "judge" in read_manifest(tmp_path / "out", "checkpoint", verify=True).parents
@@ -405,6 +438,8 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     assert report(out)["quality"] == report(trained)["quality"]
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
     assert any("goes on from step" in line for line in again)
+    starts = list((out / "tensorboard").glob("*/*.002"))
+    assert starts, "both starts of the stage that was stopped, or was read back, are kept"
 
 
 def test_a_half_written_checkpoint_is_not_gone_on_from(

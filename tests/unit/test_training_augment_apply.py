@@ -81,3 +81,18 @@ def test_no_misspelt_variant_is_a_query_held_out():
     first, _ = grown(share=0.0, misspelt=1.0, judge=None)
     found, _ = grown(share=0.0, misspelt=1.0, judge=None, held_out=set(first.added))
     assert not found.added & first.added
+
+
+def test_who_graded_what_goes_along():
+    given = corpus(sources={"glass kettle": {1: "llm"}})
+    recipe = Recipe(augment=AugmentSettings(1.0, 1.0))
+    found = augmented(given, recipe, EXACT, lambda line: None, judge_name="tea", generator=FILE)
+    assert found.sources["made for 1"] == dict.fromkeys(found.train["made for 1"], "tea")
+    assert found.sources["glass kettle"] == {1: "llm"}
+    assert "steel kettle" not in found.sources
+    lists = [found.sources.get(query, {}) for query in found.added]
+    assert lists.count({1: "llm"}) == 1, "the misspelt glass kettle"
+    assert lists.count({}) == 1, "the misspelt steel kettle, graded by people"
+    others = [names for names in lists if names not in ({}, {1: "llm"})]
+    assert len(others) == 10, "five made-up queries, each as it is and misspelt"
+    assert {name for names in others for name in names.values()} == {"tea"}

@@ -99,6 +99,21 @@ def test_extra_judgments_teach_and_are_never_dev(shop):
         assert corpus.train[query] == {9: 1, **grades}, "the main judgment of a pair comes first"
 
 
+def test_who_graded_a_pair_is_on_record_unless_it_was_a_person(shop, tmp_path):
+    main, extra = tmp_path / "a.tsv", tmp_path / "x.tsv"
+    main.write_text(
+        "query\tproduct_id\tgrade\tsource\n"
+        "spade\tp0\t2\thuman\nspade\tp1\t1\tllm:one\nrake\tp0\t2\t\n"
+    )
+    extra.write_text(
+        "query\tproduct_id\trating\tsource\n"
+        "Spade\tp0\t0\tllm:two\nspade\tp1\t0\tllm:two\nspade\tp2\t3\tllm:two\nhoe\tp3\t3\t\n"
+    )
+    corpus = shop.read(qrels=[main], extra_qrels=[extra], dev_fraction=0.0)
+    assert corpus.train["spade"] == {0: 2, 1: 1, 2: 2}
+    assert corpus.sources == {"spade": {1: "llm:one", 2: "llm:two"}, "hoe": {3: "llm"}}
+
+
 def test_a_query_of_extra_judgments_alone_is_never_dev(shop):
     extra = shop.qrels("x.tsv", judged())
     corpus = shop.read(extra_qrels=[extra], dev_fraction=0.9)

@@ -519,6 +519,61 @@ class TestSettings:
             Guideline.read(tmp_path / "empty.md")
 
 
+def test_a_report_is_over_what_it_answered(server: Server, tmp_path: Path) -> None:
+    """True grades for one query, one grade too high for the other, garbage for a product."""
+    from typer.testing import CliRunner
+
+    from training.judges.cli import app
+
+    def behave(_: int, asked: Request) -> Reply:
+        if any(text.endswith(" 5") for text in asked.texts):
+            return Reply("I would rather not say.")
+        shift = asked.query == "rake"
+        return Reply(
+            json.dumps(
+                {
+                    "grades": [
+                        {"item": n, "grade": min(2, true_grade(text) + shift)}
+                        for n, text in enumerate(asked.texts, start=1)
+                    ]
+                }
+            )
+        )
+
+    server.behave = behave
+    products = tmp_path / "products.jsonl"
+    rows = [{"id": f"p{n}", "title": text} for n, text in enumerate(TEXTS)]
+    products.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    qrels = tmp_path / "qrels.tsv"
+    judged = [("hose", n) for n in range(6)] + [("rake", n) for n in (6, 7, 8)]
+    lines = [f"{query}\tp{n}\t{n % 3}\n" for query, n in judged]
+    qrels.write_text("query\tproduct_id\tgrade\n" + "".join(lines))
+    config = tmp_path / "judge.toml"
+    config.write_text(
+        f'[judge]\nbase_url = "{server.url}"\nmodel = "tiny"\napi_key_env = "TEST_JUDGE_KEY"\n'
+        "backoff_s = 0.001\nretries = 1\n"
+    )
+    options = ["--judge", config, "--products", products, "--qrels", qrels]
+    command = ["report", *map(str, options), "--out", str(tmp_path / "report.json")]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    body = json.loads((tmp_path / "report.json").read_text())
+    assert body["source"].startswith("llm:tiny:")
+    judge = body["judge"]
+    assert (judge["pairs"], judge["queries"]) == (9, 2)
+    assert judge["coverage"]["value"] == pytest.approx(8 / 9)
+    # hose: 5 of 5 right. rake: 0 as 1, 1 as 2, and 2 as 2.
+    assert judge["accuracy"]["value"] == pytest.approx(6 / 8)
+    assert judge["within_one"]["value"] == 1.0
+    assert judge["confusion"] == [[2, 1, 0], [0, 2, 1], [0, 0, 2]]
+    assert set(body["baselines"]) == {"majority"}
+    assert "8 pairs answered, 0 from the cache, 1 without a valid answer" in result.stderr
+    again = CliRunner().invoke(app, command)
+    assert "0 pairs answered, 8 from the cache" in again.stderr
+    assert json.loads((tmp_path / "report.json").read_text()) == body
+    assert KEY not in result.output + result.stderr
+
+
 def test_a_killed_run_asks_nothing_twice_that_was_answered(server: Server, tmp_path: Path) -> None:
     products = tmp_path / "products.jsonl"
     rows = [{"id": f"p{n}", "title": text} for n, text in enumerate(TEXTS)]

@@ -121,13 +121,27 @@ def test_order_of_items_does_not_matter(name):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_filling_and_other_instances_get_no_gradient(name):
-    scores, grades, present = draw(5)
-    leaf = scores.clone().requires_grad_()
-    first = LOSSES[name](leaf[:1], grades[:1], present[:1])
-    (gradient,) = torch.autograd.grad(first, leaf)
-    assert torch.all(gradient[1:] == 0)
-    assert torch.all(gradient[0][~present[0]] == 0)
+@pytest.mark.parametrize("seed", range(4))
+def test_filling_and_other_instances_get_no_gradient(name, seed):
+    """Of a whole batch: what an instance's items are pulled by is its own items alone."""
+
+    def gradient(scores, grades, present):
+        return value_and_gradient(lambda s: LOSSES[name](s, grades, present), scores)[1]
+
+    scores, grades, present = draw(seed)
+    whole = gradient(scores, grades, present)
+    assert torch.all(whole[~present] == 0)
+    for row in range(len(scores)):
+        own = (torch.arange(len(scores)) == row)[:, None]
+        # The others quite different, then none of the others at all.
+        changed = gradient(
+            torch.where(own, scores, -scores.flip(1)),
+            torch.where(own, grades, (grades + 1) % 3),
+            torch.where(own, present, ~present),
+        )
+        alone = gradient(scores, grades, present & own)
+        torch.testing.assert_close(changed[row], whole[row], rtol=1e-6, atol=0)
+        torch.testing.assert_close(alone, whole * own, rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -166,18 +180,70 @@ def test_raising_an_irrelevant_item_raises_the_loss(name):
     assert LOSSES[name](scores, grades, present) > before
 
 
-def test_info_nce_equals_loops_and_spares_the_same_product():
+def slopes(loss, *leaves, step=1e-5):
+    """Central differences of a function of float64 tensors, one list of slopes a leaf."""
+    found = []
+    for leaf in leaves:
+        slope = torch.zeros_like(leaf)
+        for place in np.ndindex(*leaf.shape):
+            kept = leaf[place].item()
+            leaf[place] = kept + step
+            up = float(loss())
+            leaf[place] = kept - step
+            slope[place] = (up - float(loss())) / (2 * step)
+            leaf[place] = kept
+        found.append(slope)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("temperature", [0.07, 0.5])
+def test_supcon_has_the_value_of_loops_and_their_slopes(seed, temperature):
+    """The loops in float64, nothing of autograd in them; the learnable 1/τ has a slope, too."""
+    scores, grades, present = draw(seed, n=3, items=5)
+    exact, scale = scores.double(), torch.tensor(1 / temperature, dtype=torch.float64)
+
+    def loops():
+        return supcon_by_loops(exact, grades, present, scale)
+
+    leaf, learned = scores.clone().requires_grad_(), scale.float().requires_grad_()
+    value = graded_supcon(leaf, grades, present, learned)
+    assert value.item() == pytest.approx(float(loops()), rel=1e-5)
+    gradients = torch.autograd.grad(value, (leaf, learned))
+    for gradient, slope in zip(gradients, slopes(loops, exact, scale), strict=True):
+        torch.testing.assert_close(gradient.double(), slope, rtol=1e-4, atol=1e-4)
+
+
+def info_nce_by_loops(queries, items, products, scale):
+    count = len(queries)
+    scores = (queries @ items.T * scale).tolist()
+    total = 0.0
+    for i in range(count):
+        others = [j for j in range(count) if j == i or products[j] != products[i]]
+        total -= scores[i][i] - math.log(sum(math.exp(scores[i][j]) for j in others))
+        total -= scores[i][i] - math.log(sum(math.exp(scores[j][i]) for j in others))
+    return total / (2 * count)
+
+
+@pytest.mark.parametrize("products", [[7, 3, 7, 9], [1, 2, 3, 4], [5, 5, 5, 5]])
+@pytest.mark.parametrize("temperature", [0.1, 1.0])
+def test_info_nce_has_the_value_of_loops_and_their_slopes(products, temperature):
+    """A pair of the same product is no negative; with one product alone nothing is learned."""
     rng = np.random.default_rng(0)
     queries, items = (
-        torch.nn.functional.normalize(torch.tensor(rng.normal(size=(4, 8)), dtype=torch.float32))
-        for _ in range(2)
+        torch.nn.functional.normalize(torch.tensor(rng.normal(size=(4, 6)))) for _ in range(2)
     )
-    products = torch.tensor([7, 3, 7, 9])
-    scores = (queries @ items.T * 10).tolist()
-    expected = 0.0
-    for i in range(4):
-        others = [j for j in range(4) if j == i or products[j] != products[i]]
-        expected -= scores[i][i] - math.log(sum(math.exp(scores[i][j]) for j in others))
-        expected -= scores[i][i] - math.log(sum(math.exp(scores[j][i]) for j in others))
-    loss = info_nce(queries, items, products, torch.tensor(10.0))
-    assert loss.item() == pytest.approx(expected / 8, rel=1e-5)
+    scale, products = torch.tensor(1 / temperature, dtype=torch.float64), torch.tensor(products)
+
+    def loops():
+        return info_nce_by_loops(queries, items, products, scale)
+
+    leaves = [part.clone().requires_grad_() for part in (queries, items, scale)]
+    value = info_nce(*leaves[:2], products, leaves[2])
+    assert value.item() == pytest.approx(loops(), rel=1e-9, abs=1e-12)
+    gradients = torch.autograd.grad(value, leaves)
+    for gradient, slope in zip(gradients, slopes(loops, queries, items, scale), strict=True):
+        torch.testing.assert_close(gradient, slope, rtol=1e-6, atol=1e-8)
+    if len(set(products.tolist())) == 1:
+        assert value.item() == 0
+        assert not any(gradient.any() for gradient in gradients)

@@ -10,6 +10,7 @@ import pytest
 from training.instances import GradedList, draw_items, graded_lists
 from training.judge import HumanJudge
 from training.mining import mine
+from training.progress import Progress
 from training.settings import InstanceSettings
 
 PLAIN = InstanceSettings(assumed=0)
@@ -222,6 +223,42 @@ def test_further_judges_are_asked_for_what_the_first_cannot_grade():
     assert mined.pairs.grade.tolist() == [2, 0, 1, 2]
     assert mined.judged == 4
     assert mined.lists == (GradedList("kettle", {1: 0, 2: 1, 3: 2}),)
+
+
+def test_pairs_record_who_graded_and_not_who_looked_it_up():
+    queries, items = ranking([0, 1, 2, 3])
+    graded = {"kettle": {0: 2, 1: 0, 3: 2}}
+    mined = mine(
+        queries, items, graded, HumanJudge(graded), 4, PLAIN,
+        further={"model": Says({2: 1})}, judge_name="human",
+        sources={"kettle": {1: "llm:one", 2: "nobody"}, "pot": {0: "llm:two"}},
+    )  # fmt: skip
+    assert mined.pairs.judge.tolist() == ["human", "llm:one", "model", "human"]
+
+
+def test_judges_are_asked_about_many_queries_at_once_and_the_pairs_stay_in_order():
+    class Sizes(Says):
+        def grade(self, pairs):
+            sizes.append(len(pairs))
+            return [hash(pair) % 3 for pair in pairs]
+
+    sizes = []
+    rng = np.random.default_rng(1)
+    queries, items = (rng.standard_normal((n, 8)).astype(np.float32) for n in (70, 40))
+    graded = {f"q{n}": {0: 2} for n in range(70)}
+    mined = mine(queries, items, graded, Sizes({}), 40, PLAIN)
+    assert sizes == [1000, 1000, 800], "25 queries of 40 pairs at a time"
+    pairs = zip(mined.pairs.query, mined.pairs.product.tolist(), strict=True)
+    assert mined.pairs.grade.tolist() == [hash(pair) % 3 for pair in pairs]
+
+
+def test_long_work_says_how_far_it_is():
+    seconds = iter(range(0, 1000, 8))
+    said = []
+    progress = Progress("pairs", 4000, said.append, now=lambda: next(seconds))
+    for done in (1000, 2000, 3000, 4000):
+        progress.reached(done)
+    assert said == ["  2,000 of 4,000 pairs  16 s to go"], "every 10 s at most, and not at the end"
 
 
 def test_a_further_round_adds_to_the_earlier_one():

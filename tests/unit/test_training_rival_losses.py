@@ -78,25 +78,44 @@ def test_gradients_equal_finite_differences(name):
         assert gradient[place].item() == pytest.approx(slope.item(), abs=2e-2)
 
 
+def binary_nce_by_loops(scores, places, grades, present, scale):
+    total = 0.0
+    for s, at, r, p in zip(
+        *(part.tolist() for part in (scores, places, grades, present)), strict=True
+    ):
+        exact = {at[i] for i in range(len(at)) if p[i] and r[i] == 2}
+        others = sum(math.exp(scale * s[j]) for j in range(len(s)) if j not in exact)
+        terms = [
+            -math.log(math.exp(scale * s[i]) / (math.exp(scale * s[i]) + others)) for i in exact
+        ]
+        total += sum(terms) / max(1, len(terms))
+    return total
+
+
 @pytest.mark.parametrize("seed", range(6))
-def test_binary_nce_equals_loops(seed):
+def test_binary_nce_has_the_value_of_loops_and_their_slopes(seed):
     rng = np.random.default_rng(seed)
     scores = torch.tensor(rng.uniform(-0.9, 0.9, (3, 8)), dtype=torch.float32)
     places = torch.tensor(np.stack([rng.permutation(8)[:4] for _ in range(3)]))
     grades = torch.tensor(rng.integers(0, 3, (3, 4)))
     present = torch.tensor(rng.random((3, 4)) < 0.8)
-    expected = 0.0
-    for q in range(3):
-        exact = {int(places[q, i]) for i in range(4) if present[q, i] and grades[q, i] == 2}
-        others = sum(math.exp(10 * float(scores[q, j])) for j in range(8) if j not in exact)
-        terms = [
-            -math.log(math.exp(10 * float(scores[q, i])) / (math.exp(10 * scores[q, i]) + others))
-            for i in exact
-        ]
-        expected += sum(terms) / max(1, len(terms))
-    assert binary_nce(scores, places, grades, present, SCALE).item() == pytest.approx(
-        expected, rel=1e-4
-    )
+    leaf, scale = scores.clone().requires_grad_(), SCALE.clone().requires_grad_()
+    value = binary_nce(leaf, places, grades, present, scale)
+
+    def loops(moved, temperature=10.0):
+        return binary_nce_by_loops(moved, places, grades, present, temperature)
+
+    exact, step = scores.double(), 1e-5
+    assert value.item() == pytest.approx(loops(exact), rel=1e-5)
+    gradient, of_scale = torch.autograd.grad(value, (leaf, scale))
+    for place in np.ndindex(*scores.shape):
+        up, down = exact.clone(), exact.clone()
+        up[place] += step
+        down[place] -= step
+        slope = (loops(up) - loops(down)) / (2 * step)
+        assert gradient[place].item() == pytest.approx(slope, rel=1e-4, abs=1e-4)
+    slope = (loops(exact, 10 + step) - loops(exact, 10 - step)) / (2 * step)
+    assert of_scale.item() == pytest.approx(slope, rel=1e-4, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", GRADED)

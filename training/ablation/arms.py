@@ -42,15 +42,20 @@ ARMS: Mapping[str, Arm] = {
 
 @dataclass(frozen=True)
 class Rates:
-    """Learning rates of one trial; `second` is None for an arm of one stage."""
+    """What one trial chooses: learning rates, and γ of the circle loss.
+
+    `second` is None for an arm of one stage, `gamma` where the recipe's is used.
+    """
 
     first: float
     second: float | None = None
+    gamma: float | None = None
 
     @property
     def name(self) -> str:
-        """How files and tables call it: `0.003` or `0.003+0.0001`."""
-        return f"{self.first:g}" if self.second is None else f"{self.first:g}+{self.second:g}"
+        """How files and tables call it: `0.003`, `0.003+0.0001` or `0.003+0.0001+g64`."""
+        parts = [f"{rate:g}" for rate in (self.first, self.second) if rate is not None]
+        return "+".join([*parts, *([] if self.gamma is None else [f"g{self.gamma:g}"])])
 
 
 def recipe_of(arm: Arm, recipe: Recipe, rates: Rates) -> Recipe:
@@ -72,4 +77,5 @@ def recipe_of(arm: Arm, recipe: Recipe, rates: Rates) -> Recipe:
             steps=0 if arm.stages == "first" else second,
         ),
         mine=replace(recipe.mine, originals=arm.originals),
+        circle=recipe.circle if rates.gamma is None else replace(recipe.circle, gamma=rates.gamma),
     )

@@ -42,6 +42,8 @@ def ablate(
         "seeds": list(read.seeds),
         "learning_rates": [rates.name for rates in read.one_stage],
         "two_stage_rates": [rates.name for rates in read.two_stage],
+        "trials": ablation.trials(),
+        "judge": ablation.source or None,
         "products": len(ablation.corpus.products),
         "train_queries": len(ablation.corpus.train),
         "dev_queries": len(ablation.corpus.dev),

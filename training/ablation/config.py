@@ -14,7 +14,7 @@ from training.toml_file import read_toml
 
 _KEYS = {
     "recipe": str, "set": dict, "seeds": list, "arms": list, "learning_rates": list,
-    "two_stage_rates": list,
+    "two_stage_rates": list, "gammas": list, "judge": str,
     "products": list, "qrels": list, "extra_qrels": list, "queries": list, "layout": str,
     "tests": dict,
 }  # fmt: skip
@@ -28,6 +28,7 @@ class AblationConfig:
     `tests` maps a name to a file of judgments that nothing was chosen on. An arm tries its rates on
     the dev split with the first of `seeds`, the best is then used with all: `one_stage` for arms of
     one stage, `two_stage` for the others, equally many, since tuning is worth something, too.
+    `judge` grades mined pairs and synthetic queries.
     """
 
     files: CorpusFiles
@@ -38,6 +39,7 @@ class AblationConfig:
     one_stage: tuple[Rates, ...] = ()
     two_stage: tuple[Rates, ...] = ()
     changes: dict[str, str] = field(default_factory=dict)
+    judge: Path | None = None
 
     def rates(self, arm: Arm) -> tuple[Rates, ...]:
         """What `arm` tries."""
@@ -61,8 +63,10 @@ def read_config(path: Path) -> AblationConfig:
     for holds, what, found in (
         (set(arms) <= set(ARMS) and arms, f"arms among {', '.join(ARMS)}", arms),
         (seeds and all(type(seed) is int and seed >= 0 for seed in seeds), "whole seeds", seeds),
-        (len(one_stage) == len(two_stage), "as many two_stage_rates as learning_rates",
-         f"{len(two_stage)} and {len(one_stage)}"),
+        (len(one_stage) == len(two_stage), "as many two_stage_rates as learning_rates, each of the "
+         "former counted once for every gamma", f"{len(two_stage)} and {len(one_stage)}"),
+        ("judge" in body or not recipe.augment.synthetic_share, "a judge, for synthetic queries",
+         f"augment.synthetic_share = {recipe.augment.synthetic_share}"),
         (tests, "one test file or more under [tests]", tests),
         (recipe.supcon.steps and recipe.refine.steps, "a recipe with supcon and refine steps", 0),
         (len(one_stage) < 2 or recipe.dev_fraction > 0, "dev_fraction above 0, to choose a rate by",
@@ -80,27 +84,34 @@ def read_config(path: Path) -> AblationConfig:
         held_out=list(tests.values()),  # a test query that is trained on ends the run
         layout=body.get("layout"),
     )
-    return AblationConfig(files, tests, recipe, seeds, arms, one_stage, two_stage, changes)
+    judge = Path(body["judge"]) if "judge" in body else None
+    return AblationConfig(files, tests, recipe, seeds, arms, one_stage, two_stage, changes, judge)
 
 
 def _rates(
     path: Path, body: dict[str, Any], recipe: Recipe
 ) -> tuple[tuple[Rates, ...], tuple[Rates, ...]]:
-    """The trials of arms with one stage and with two; the recipe's own rates unless given."""
+    """The trials of arms with one stage and with two; the recipe's own values unless given.
+
+    Those of two stages are a grid: every pair of rates with every γ.
+    """
     first, second = recipe.supcon.learning_rate, recipe.refine.learning_rate
     singles = body.get("learning_rates", [first])
     pairs = body.get("two_stage_rates")
     if pairs is None:  # the second stage keeps its proportion to the first
         pairs = [[rate, rate * second / first] for rate in singles if _positive(rate)]
-    if not all(map(_positive, singles)) or not all(
+    gammas = body.get("gammas", [])
+    if not all(map(_positive, [*singles, *gammas])) or not all(
         isinstance(pair, list) and len(pair) == 2 and all(map(_positive, pair)) for pair in pairs
     ):
         raise TrainingError(
-            "the ablation cannot run like this", where=path, expected="learning rates above 0, "
-            "two_stage_rates as pairs of them", found=f"{singles}, {pairs}",
+            "the ablation cannot run like this", where=path, expected="learning rates and gammas "
+            "above 0, two_stage_rates as pairs of rates", found=f"{singles}, {gammas}, {pairs}",
         )  # fmt: skip
+    grid = [(*pair, gamma) for pair in pairs for gamma in gammas or [None]]
     return tuple(Rates(float(rate)) for rate in singles), tuple(
-        Rates(float(one), float(two)) for one, two in pairs
+        Rates(float(one), float(two), None if gamma is None else float(gamma))
+        for one, two, gamma in grid
     )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,19 +12,19 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerFast, set_seed
 
-from catalog.artefact import hash_file
-from catalog.issues import Issues
-from catalog.readers import read_judgments
-from catalog.text import normalise
+from catalog.errors import TrainingError
 from training.ablation.arms import ARMS, Arm, Rates, recipe_of
 from training.ablation.config import AblationConfig
-from training.ablation.measuring import Graded, measure
+from training.ablation.inputs import corpus_of, graded_of, key_of
+from training.ablation.measuring import measure
 from training.ablation.towers import TwoTowers
 from training.augment.apply import augmented
-from training.corpus import Corpus, read_corpus
+from training.base import Base
+from training.corpus import Corpus
 from training.embed import embed_texts
+from training.judges.opening import OpenJudge, judge_source
+from training.judges.unseen import opened_unseen
 from training.model import TwinEncoder
-from training.network import text_template
 from training.recipe import Recipe
 from training.run import Run
 from training.tokenizer import pretrained_tokenizer
@@ -33,6 +32,7 @@ from training.tokenizer import pretrained_tokenizer
 Say = Callable[[str], None]
 Record = dict[str, Any]
 BASE = "base"
+_TOLD = ("seconds", "loss", "dev", "retrieved", "judged", "hard_negatives", "hard_positives")
 
 
 class Ablation:
@@ -40,20 +40,45 @@ class Ablation:
 
     def __init__(self, config: AblationConfig, out: Path, say: Say) -> None:
         self.config, self.say = config, say
-        self.corpus = _corpus(config)
-        self.tests = {name: _graded(path, self.corpus) for name, path in config.tests.items()}
-        self.directory = out / "runs" / _key(config)
+        base = Base.of(config.recipe.network.base_model)
+        self.corpus = corpus_of(config, base)
+        self.titles = [product.title for product in self.corpus.products]
+        self.tests = {name: graded_of(path, self.corpus) for name, path in config.tests.items()}
+        self.source = judge_source(config.judge) if config.judge else ""
+        self.directory = out / "runs" / key_of(config, base, self.source)
         self.directory.mkdir(parents=True, exist_ok=True)
+        self._judge: OpenJudge | None = None
+        self._grown: dict[int, Corpus] = {}
 
     def run(self) -> dict[str, dict[int, Record]]:
         """Arm (and `base`) → seed → record of that run."""
-        rates = {name: self._tuned(ARMS[name]) for name in self.config.arms}
-        records: dict[str, dict[int, Record]] = {BASE: {}, **{name: {} for name in rates}}
-        for seed in self.config.seeds:
-            records[BASE][seed] = self._kept(f"{BASE}-{seed}", partial(self._base_record, seed))
-            for name, chosen in rates.items():
-                records[name][seed] = self._trained(ARMS[name], seed, chosen)
+        config, corpus = self.config, self.corpus
+        with opened_unseen(
+            config.judge, corpus.products, corpus.dev, config.files.held_out
+        ) as self._judge:
+            rates = {name: self._tuned(ARMS[name]) for name in config.arms}
+            records: dict[str, dict[int, Record]] = {BASE: {}, **{name: {} for name in rates}}
+            for seed in config.seeds:
+                records[BASE][seed] = self._kept(f"{BASE}-{seed}", partial(self._base_record, seed))
+                for name, chosen in rates.items():
+                    records[name][seed] = self._trained(ARMS[name], seed, chosen)
         return records
+
+    def trials(self) -> dict[str, list[dict[str, Any]]]:
+        """Arm → every trial of `run`: its rates, γ where circle loss is used, its dev nDCG@10."""
+        return {name: [*self._tried(ARMS[name])] for name in self.config.arms}
+
+    def _tried(self, arm: Arm) -> Iterator[dict[str, Any]]:
+        for rates in self.config.rates(arm):
+            record = self._trained(arm, self.config.seeds[0], rates)
+            circle = recipe_of(arm, self.config.recipe, rates).circle
+            yield {
+                "name": rates.name,
+                "first": rates.first,
+                "second": rates.second,
+                "gamma": None if arm.stages == "first" else circle.gamma,
+                "dev_ndcg@10": record.get("dev", {}).get("ndcg@10"),
+            }
 
     def _tuned(self, arm: Arm) -> Rates:
         """The rates with the best dev nDCG@10 on the first seed."""
@@ -77,12 +102,13 @@ class Ablation:
         if not arm.siamese:
             encoder = TwoTowers(encoder)
         work = self.directory / f".{name}"
-        run = Run(recipe, self._taught(recipe), work, self.say)
+        run = Run(recipe, self._taught(recipe), work, self.say, self._judge)
         run.tokenizer = tokenizer
         set_seed(seed)
         encoder = run.learn_grades(encoder)
+        self._refuse_stopped()
         stages = {
-            name: {key: report[key] for key in ("seconds", "loss", "dev") if key in report}
+            name: {key: report[key] for key in _TOLD if key in report}
             for name, report in run.reports.items()
         }
         record = {**self._measured(encoder, tokenizer), "rate": rates.name, "stages": stages}
@@ -90,8 +116,28 @@ class Ablation:
         return record
 
     def _taught(self, recipe: Recipe) -> Corpus:
-        """Dev queries are measured once, after the last stage, not on the way."""
-        return replace(augmented(self.corpus, recipe, None, self.say), dev={})
+        """The same for every arm of a seed; dev queries are measured once, after the last stage."""
+        if recipe.seed not in self._grown:
+            grown = augmented(
+                self.corpus,
+                recipe,
+                self._judge.judge if self._judge else None,
+                self.say,
+                judge_name=self.source,
+                held_out={query for graded in self.tests.values() for query in graded},
+            )
+            self._refuse_stopped()
+            self._grown[recipe.seed] = replace(grown, dev={})
+        return self._grown[recipe.seed]
+
+    def _refuse_stopped(self) -> None:
+        """Arms that learned before and after a judge fell silent are not to be compared."""
+        if self._judge and (reason := self._judge.stopped()):
+            raise TrainingError(
+                f"the judge asks no more: {reason}",
+                where=str(self.config.judge),
+                hint="Start again, with higher bounds if you like: runs and answers are kept.",
+            )
 
     def _base(self, seed: int) -> tuple[TwinEncoder, PreTrainedTokenizerFast]:
         """The pre-trained encoder of a seed, trained at its first use."""
@@ -114,12 +160,12 @@ class Ablation:
         items = embed_texts(encoder, tokenizer, self.corpus.items, "item")
         record: Record = {
             "tests": {
-                name: measure(encoder, tokenizer, items, graded).record()
+                name: measure(encoder, tokenizer, items, self.titles, graded).record()
                 for name, graded in self.tests.items()
             }
         }
         if self.corpus.dev:
-            dev = measure(encoder, tokenizer, items, self.corpus.dev).values
+            dev = measure(encoder, tokenizer, items, self.titles, self.corpus.dev).values
             record["dev"] = {"ndcg@10": round(float(dev["ndcg@10"].mean()), 5)}
         return record
 
@@ -133,35 +179,6 @@ class Ablation:
             half.replace(path)
         body: Record = json.loads(path.read_text())
         return body
-
-
-def _corpus(config: AblationConfig) -> Corpus:
-    recipe = config.recipe
-    return read_corpus(
-        config.files,
-        text_template(recipe.text),
-        dev_fraction=recipe.dev_fraction,
-        seed=config.seeds[0],
-        issues=Issues(),
-    )
-
-
-def _graded(path: Path, corpus: Corpus) -> Graded:
-    position = {product.id: row for row, product in enumerate(corpus.products)}
-    graded: dict[str, dict[int, int]] = {}
-    for one in read_judgments(path, known_products=position):
-        graded.setdefault(normalise(one.query), {})[position[one.product_id]] = int(one.grade)
-    return graded
-
-
-def _key(config: AblationConfig) -> str:
-    """Runs of other data or another recipe go elsewhere; seeds, arms and rates may be added."""
-    files = config.files
-    inputs = [*files.products, *files.qrels, *files.extra_qrels, *files.queries]
-    inputs += list(config.tests.values())
-    recipe = replace(config.recipe, seed=0).record()
-    body: list[Any] = [recipe, config.seeds[0], [hash_file(path) for path in inputs]]
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def means(records: Mapping[int, Record], test: str) -> dict[str, list[float | None]]:

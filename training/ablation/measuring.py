@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,10 @@ from catalog.measures import evaluate_run
 from training.embed import embed_texts
 from training.mined_search import nearest
 from training.model import TwinEncoder
+from training.separation import OVERLAP, title_share
 
 DEPTHS = (10, 50, 100)
+MARGINS = ("avg_margin", "worst_margin", "avg_margin_all", "worst_margin_all")
 Graded = Mapping[str, Mapping[int, int]]
 
 
@@ -24,7 +26,9 @@ class Measured:
     """Per query, (queries,) float64 each, NaN where undefined; `cosines` by grade, all pairs.
 
     `values` holds ndcg, recall and precision at 10, 50 and 100, `avg_margin` (mean cosine of grade
-    2 less that of grade 0) and `worst_margin` (least of grade 2 less most of grade 0).
+    2 less that of grade 0) and `worst_margin` (least of grade 2 less most of grade 0), both of
+    products whose title holds `OVERLAP` of the query's words, as the paper has them; `…_all` are
+    those of all judged products.
     """
 
     values: Mapping[str, NDArray[np.float64]]
@@ -48,11 +52,12 @@ def measure(
     encoder: TwinEncoder,
     tokenizer: PreTrainedTokenizerFast,
     items: NDArray[np.float32],
+    titles: Sequence[str],
     graded: Graded,
 ) -> Measured:
     """Exact search of the catalogue's vectors `items`, (n, dim), for every query of `graded`.
 
-    Unjudged products count as irrelevant.
+    Unjudged products count as irrelevant. `titles` are those of the products, by position.
     """
     prefix = encoder.spec.template.query_prefix
     names = list(graded)
@@ -62,15 +67,21 @@ def measure(
     qrels = {name: {str(row): g for row, g in grades.items()} for name, grades in graded.items()}
     values = dict(evaluate_run(qrels, run, ks=DEPTHS))
     cosines: dict[int, list[NDArray[np.float32]]] = {0: [], 1: [], 2: []}
-    margins = np.full((2, len(names)), np.nan)
+    margins = np.full((len(names), len(MARGINS)), np.nan)
     for place, name in enumerate(names):
         rows = np.array(list(graded[name]), np.int64)
         grades = np.array(list(graded[name].values()))
         scores = items[rows] @ queries[place]
         for grade, kept in cosines.items():
             kept.append(scores[grades == grade])
-        two, zero = scores[grades == 2], scores[grades == 0]
-        if len(two) and len(zero):
-            margins[:, place] = two.mean() - zero.mean(), two.min() - zero.max()
-    values["avg_margin"], values["worst_margin"] = margins
+        close = np.array([title_share(name, titles[row]) >= OVERLAP for row in rows], bool)
+        margins[place] = *_margins(scores[close], grades[close]), *_margins(scores, grades)
+    values |= dict(zip(MARGINS, margins.T, strict=True))
     return Measured(values, {grade: np.concatenate(kept) for grade, kept in cosines.items()})
+
+
+def _margins(scores: NDArray[np.float32], grades: NDArray[np.int64]) -> tuple[float, float]:
+    two, zero = scores[grades == 2], scores[grades == 0]
+    if not len(two) or not len(zero):
+        return np.nan, np.nan
+    return float(two.mean() - zero.mean()), float(two.min() - zero.max())

@@ -10,10 +10,11 @@ import numpy as np
 from catalog.measures import bootstrap_mean, paired_bootstrap
 from training.ablation.arms import ARMS
 from training.ablation.job import BASE, Record, means
+from training.ablation.measuring import MARGINS
+from training.separation import OVERLAP
 
 RETRIEVAL = tuple(f"{name}@{depth}" for name in ("ndcg", "recall", "precision")
                   for depth in (10, 50, 100))  # fmt: skip
-MARGINS = ("avg_margin", "worst_margin")
 FULL = "full"
 
 
@@ -25,15 +26,15 @@ def summarise(records: Mapping[str, Mapping[int, Record]], test: str) -> dict[st
     to this arm, query by query, of nDCG@10.
     """
     values = {arm: _arrays(means(runs, test)) for arm, runs in records.items()}
-    base = {name: float(np.nanmean(values[BASE][name])) for name in (*RETRIEVAL, *MARGINS)}
+    base = {name: bootstrap_mean(values[BASE][name]).mean for name in (*RETRIEVAL, *MARGINS)}
     summary: dict[str, Any] = {}
     for arm, of_arm in values.items():
-        mean = {name: float(np.nanmean(of_arm[name])) for name in base}
+        mean = {name: bootstrap_mean(of_arm[name]) for name in base}
         summary[arm] = {
-            "mean": {name: bootstrap_mean(of_arm[name]).record() for name in base},
+            "mean": {name: interval.record() for name, interval in mean.items()},
             "by_seed": {str(seed): _ndcg(run, test) for seed, run in records[arm].items()},
             "relative": {
-                name: round(100 * (mean[name] / base[name] - 1), 2)
+                name: round(100 * (mean[name].mean / base[name] - 1), 2)
                 for name in RETRIEVAL if base[name]
             },
             "rate": next(iter(records[arm].values())).get("rate"),
@@ -46,10 +47,13 @@ def summarise(records: Mapping[str, Mapping[int, Record]], test: str) -> dict[st
 
 def markdown(summary: Mapping[str, Any], seeds: Sequence[int], queries: int) -> str:
     """The table for people: relative percent, both margins, and full less each arm."""
+    compared = next(iter(summary.values()))["mean"]["avg_margin"]["count"]
     lines = [
-        f"{queries} test queries, mean of {len(seeds)} seeds; percent against the base.",
+        f"{queries} test queries, mean of {len(seeds)} seeds; percent against the base. Margins: "
+        f"the {compared} queries with exact and irrelevant products of such titles.",
         "",
-        "| arm | NDCG@10/50/100 | R@10/50/100 | P@10/50/100 | avg margin | worst margin | "
+        "| arm | NDCG@10/50/100 | R@10/50/100 | P@10/50/100 "
+        f"| avg margin (titles with ≥ {OVERLAP:.0%} of the query's words) | worst margin (same) | "
         "nDCG@10: full less this [95 %] |",
         "|---|---|---|---|---|---|---|",
     ]
@@ -61,13 +65,17 @@ def markdown(summary: Mapping[str, Any], seeds: Sequence[int], queries: int) -> 
             )
             for kind in ("ndcg", "recall", "precision")
         ]
-        cells += [f"{row['mean'][margin]['mean']:.3f}" for margin in MARGINS]
+        cells += [_shown(row["mean"][margin]["mean"]) for margin in ("avg_margin", "worst_margin")]
         less = row.get("full_minus")
         cells.append(
             f"{less['mean']:+.4f} [{less['low']:+.4f}, {less['high']:+.4f}]" if less else "–"
         )
         lines.append(f"| {what} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _shown(margin: float | None) -> str:
+    return "–" if margin is None else f"{margin:.3f}"
 
 
 def _ndcg(run: Record, test: str) -> float:

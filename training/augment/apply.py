@@ -19,6 +19,7 @@ def augmented(
     judge: Judge | None,
     say: Callable[[str], None],
     *,
+    judge_name: str = "",
     generator: QueryGenerator | None = None,
     held_out: Collection[str] = (),
 ) -> Corpus:
@@ -26,20 +27,21 @@ def augmented(
 
     Part of the corpus, so that the record of seen queries holds them; none equals a query of the
     dev split, one without grades or one of `held_out`, normalised queries that must stay unseen.
-    `generator` makes the synthetic ones, templates if it is None.
+    `generator` makes the synthetic ones, templates if it is None. Their grades are on record as
+    those of `judge_name`; a misspelt variant's are those of whoever graded its query.
 
     Raises:
         TrainingError: synthetic queries are asked for and nobody is there to grade them.
 
     """
     settings, known = recipe.augment, {*corpus.dev, *corpus.queries, *held_out}
-    train = dict(corpus.train)
+    train, sources = dict(corpus.train), dict(corpus.sources)
     if settings.synthetic_share:
         if judge is None:
             raise TrainingError(
                 "synthetic queries need a judge: people have not seen them",
                 where="augment.synthetic_share",
-                expected="--judge with a cross-encoder or a language model, or a share of 0",
+                expected="--judge (in an ablation: judge), or a share of 0",
             )
         synthetic = synthetic_queries(
             corpus.products,
@@ -57,6 +59,11 @@ def augmented(
         if not synthetic.made:
             say("  no product without a positive query gave a new one")
         train.update(synthetic.graded)
+        sources |= {q: dict.fromkeys(rows, judge_name) for q, rows in synthetic.graded.items()}
     if settings.misspelt_share:
-        train = dict(misspelt_queries(train, settings.misspelt_share, recipe.seed, known))
-    return replace(corpus, train=train, added=frozenset(train.keys() - corpus.train.keys()))
+        labels = {query: (rows, sources.get(query, {})) for query, rows in train.items()}
+        labels = misspelt_queries(labels, settings.misspelt_share, recipe.seed, known)
+        train = {query: rows for query, (rows, _) in labels.items()}
+        sources = {query: names for query, (_, names) in labels.items() if names}
+    added = frozenset(train.keys() - corpus.train.keys())
+    return replace(corpus, train=train, added=added, sources=sources)

@@ -143,8 +143,8 @@ def variants_of(
 
 
 def misspelt_queries(
-    graded: Mapping[str, Mapping[int, int]], share: float, seed: int, known: Collection[str] = ()
-) -> dict[str, Mapping[int, int]]:
+    graded: Mapping[str, T], share: float, seed: int, known: Collection[str] = ()
+) -> dict[str, T]:
     """All of `graded`, then `share` of its queries misspelt, each with its query's judged list.
 
     Added beside the originals: replacing them costs recall (arXiv:2602.17654). `known` are further

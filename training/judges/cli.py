@@ -27,7 +27,10 @@ Layout = Annotated[
     str | None, typer.Option(help="Layout of the product files: a name or a TOML file.")
 ]
 JudgePath = Annotated[
-    Path, typer.Option("--judge", help="Directory of a trained judge, or a TOML file with [judge].")
+    Path,
+    typer.Option(
+        "--judge", help="Directory of a trained judge, TOML file with [judge], or judgments."
+    ),
 ]
 Floor = Annotated[
     float | None,

@@ -16,12 +16,13 @@ from catalog.split import query_hash
 from training.checkpoint import KIND as CHECKPOINT
 from training.checkpoint import LIBRARIES, input_hashes
 from training.corpus import CorpusFiles, read_corpus
+from training.held_out import refuse_shared
 from training.judges.cross_encoder import KIND, CrossEncoderJudge
 from training.judges.cross_network import is_checkpoint, starting_point
 from training.judges.cross_settings import CrossSpec, CrossTraining
 from training.judges.cross_training import fine_tune
 from training.judges.measuring import dump, headline, measured, summary
-from training.judges.seen import SEEN, refuse_seen, seen_queries
+from training.judges.seen import SEEN, refuse_seen_in, seen_queries
 
 Say = Callable[[str], None]
 
@@ -39,8 +40,10 @@ def train_judge(
     """Fine-tune a cross-encoder, measure it on the queries kept out, write it to `out`.
 
     Raises:
-        CatalogError, JudgmentError: an input file cannot be used, or a held-out query leaks.
-        JudgmentError: the checkpoint that it starts from has seen queries that are to measure it.
+        CatalogError, JudgmentError: an input file cannot be used, a held-out query leaks, or two
+            held-out files share one.
+        JudgmentError: the checkpoint that it starts from has seen queries that are to measure it
+            or are held out.
         TrainingError: no judgments, or an encoder that cannot be loaded.
         BundleError: `out` is something other than an artefact.
 
@@ -48,6 +51,7 @@ def train_judge(
     if threads:
         torch.set_num_threads(threads)
     began = time.monotonic()
+    refuse_shared(files.held_out)
     issues = Issues()
     corpus = read_corpus(
         files, spec.template, dev_fraction=dev_fraction, seed=settings.seed, issues=issues
@@ -59,7 +63,7 @@ def train_judge(
     seen = {query_hash(query) for query in corpus.train}  # the others only measure it
     if is_checkpoint(settings.base):
         before = seen_queries(Path(settings.base))
-        refuse_seen(before, corpus.dev, settings.base)
+        refuse_seen_in(before, corpus.dev, files.held_out, settings.base)
         seen |= before
     torch.manual_seed(settings.seed)  # the classifier's head is drawn
     with writing(out, KIND) as directory:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from catalog.errors import JudgmentError, TrainingError
+from catalog.readers import read_judgments
 from catalog.split import query_hash
 
 SEEN = "train_queries.json"
@@ -31,5 +32,15 @@ def refuse_seen(seen: frozenset[str], held_out: Iterable[str], where: str | Path
             where=where,
             found=", ".join(repr(query) for query in leaked[:3]),
             hint="Measure on other queries; start from a checkpoint made without these "
-            "(without --qrels, for one); or give --dev-fraction 0 and go without a report.",
+            "(without --qrels, for one); or go without a dev split (--dev-fraction 0 for a judge, "
+            "--set dev_fraction=0 for an encoder).",
         )
+
+
+def refuse_seen_in(
+    seen: frozenset[str], dev: Iterable[str], held_out: Sequence[Path], where: str | Path
+) -> None:
+    """As `refuse_seen`, for the queries of the dev split and those of held-out files."""
+    refuse_seen(seen, dev, where)
+    for path in held_out if seen else ():
+        refuse_seen(seen, {one.query for one in read_judgments(path)}, where)
