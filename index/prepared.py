@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from index.budgets import NO_BUDGETS, Budgets
 from index.calibration import Mode, Part
 from index.page import Page
 from index.request import SearchRequest
@@ -16,7 +17,7 @@ class Prepared:
     """A request understood; `mode` is the one that will run.
 
     `text` is normalised and, where asked for, corrected: what both arms see. `known_words`: at
-    least one word of it occurs in the catalogue.
+    least one word of it occurs in the catalogue. `left_out` is what took too long by `budgets`.
     """
 
     request: SearchRequest
@@ -26,6 +27,8 @@ class Prepared:
     has_words: bool
     known_words: bool
     corrections: tuple[Correction, ...] = ()
+    budgets: Budgets = NO_BUDGETS
+    left_out: tuple[str, ...] = ()
 
     def part(self, mode: Mode) -> Part:
         """The part of the calibration that an answer in `mode` takes."""

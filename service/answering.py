@@ -62,7 +62,7 @@ async def _found(
     if found is not None:
         return found
     engine = generation.engine
-    prepared = engine.prepare(request)
+    prepared = engine.prepare(request, generation.budgets)
     if prepared.needs_vector:
         generation.encoder.expect(prepared.text, use_cache=use_cache)
     watch.lap("prepare")

@@ -106,7 +106,7 @@ def _begun(generation: Generation, engine: Engine, one: Asked | RequestError) ->
     if found is not None:
         return found
     try:
-        return engine.prepare(one.request)
+        return engine.prepare(one.request, generation.budgets)
     except QueryError as error:
         return error
 

@@ -66,6 +66,16 @@ class LimitSettings(BaseModel):
         gt=0,
         description="Waiting that is let in once searches have queued for 0.1 s, milliseconds.",
     )
+    spelling_ms: float = Field(
+        default=20.0,
+        gt=0,
+        description="A correction that takes longer is left out of the search, in milliseconds.",
+    )
+    facets_ms: float = Field(
+        default=20.0,
+        gt=0,
+        description="Facets that take longer are left out of the answer, in milliseconds.",
+    )
     drain_seconds: float = Field(
         default=0.0,
         ge=0,

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import QueryError
+from index.budgets import Budgets
 from index.build import BuildSettings, build_index
 from index.dense import DenseSettings
 from index.engine import Engine
@@ -178,6 +179,28 @@ def test_without_a_vector_the_lexical_arm_answers_alone(engine):
     assert [(hit.id, hit.relevance) for hit in result.hits] == [
         (hit.id, hit.relevance) for hit in alone.hits
     ]
+
+
+def test_what_is_over_its_budget_is_left_out(engine):
+    asked = SearchRequest("red ketle", facets=("brand",))
+    whole = engine.search(asked)
+    assert (whole.query.normalized, whole.degraded) == ("red kettle", ())
+    assert whole.facets["brand"]
+    for budgets, said in (
+        (Budgets(spelling=0.0), ("spelling:slow",)),
+        (Budgets(facets=0.0), ("facets:slow",)),
+        (Budgets(spelling=0.0, facets=0.0), ("spelling:slow", "facets:slow")),
+    ):
+        engine.speller._kept.clear()
+        prepared = engine.prepare(asked, budgets)
+        result = engine.answer(prepared, engine.encode(prepared))
+        assert result.degraded == said
+        spelt = budgets.spelling > 0.0
+        assert result.query.normalized == ("red kettle" if spelt else "red ketle")
+        assert bool(result.query.corrections) == spelt
+        assert bool(result.facets) == (budgets.facets > 0.0)
+    plain = engine.prepare(SearchRequest("red kettle"), Budgets(spelling=0.0, facets=0.0))
+    assert engine.answer(plain, engine.encode(plain)).degraded == ()  # nothing to do
 
 
 def test_a_custom_alpha_is_not_covered(engine):
