@@ -205,7 +205,7 @@ async def test_failures_inside(
     code: str,
     retry: bool,
 ) -> None:
-    def broken(_request: object) -> None:
+    def broken(*_asked: object) -> None:
         raise raised
 
     monkeypatch.setattr(ready_engine(app), "prepare", broken)

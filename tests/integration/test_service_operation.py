@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
 from index.engine import Engine
@@ -97,6 +98,13 @@ async def test_spelling_and_facets_over_their_budget_are_left_out(
         labels = frozenset({"component": component, "reason": "slow"}.items())
         key = "gradus_degraded_total", labels
         assert after[key] - before.get(key, 0.0) == 2
+
+
+async def test_the_protocol_is_told_what_answers_of_its_own_need(app: FastAPI) -> None:
+    async with app.router.lifespan_context(app) as told:
+        assert told["vary"] == "vary: Accept-Encoding\r\n"
+        paths = {path for path in app.openapi()["paths"] if "{" not in path}
+        assert told["routes"] == paths
 
 
 async def test_methods_of_strangers_make_no_series(client: httpx.AsyncClient) -> None:
