@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from catalog.errors import GradusError
 from index.request import SearchResult
 from service import answers, batch_answering, parameters
+from service.address import refuse_query_string
 from service.arrival import Deadline
 from service.batch_answering import Asked, Outcome
 from service.direct import DirectRoute
@@ -75,6 +76,7 @@ async def search_batch(request: Request) -> Response:
     """
     settings, app = settings_of(request.app), request.app
     bucket = require_search(request)
+    refuse_query_string(request)
     asked = parameters.read_body(request.headers, await request.body(), BatchParameters)
     most = settings.limits.batch
     if len(asked.searches) > most:

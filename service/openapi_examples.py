@@ -55,7 +55,7 @@ def codes(status: int, path: str) -> tuple[str, ...]:
     if status == 409:
         return ("index_refused", "no_versions") if admin else ("no_versions",)
     more: tuple[str, ...] = ()
-    if status == 422:
+    if status == 422 and not admin and path != "/info":
         more = ("invalid_query", "invalid_json")
     elif status == 429:
         more = ("rate_limited",)

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from catalog.errors import Overloaded
 from index.live.updates import Delete, Put
 from service import product_lines
+from service.address import no_query_string, refuse_query_string
 from service.keys import require_admin, require_search
 from service.openapi import problems
 from service.parameters import require_json
@@ -42,7 +43,7 @@ _ID = {
     "schema": {"type": "string"},
 }
 router = APIRouter(tags=["products"])
-_WRITES = [Depends(require_admin)]
+_WRITES = [Depends(require_admin), Depends(no_query_string)]
 
 
 def _body(kind: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
@@ -55,13 +56,14 @@ def _body(kind: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
     response_class=Json,
     responses={
         200: {"model": OneProduct},
-        **problems(401, 404, 405, 429, 503, path=f"{PATH}/sku-1"),
+        **problems(401, 404, 405, 422, 429, 503, path=f"{PATH}/sku-1"),
     },
     openapi_extra={"parameters": [_ID]},
 )
 async def product(request: Request) -> Response:
     """The product as searches of this worker show it, with the number of the last update in it."""
     require_search(request)
+    refuse_query_string(request)
     if admission_of(request.app).is_full():
         raise Overloaded("this worker has all it can do", hint="Try again shortly.")
     generation, name = live_index(request.app).generation, request.path_params["id"]
@@ -120,7 +122,7 @@ async def patch(request: Request) -> Response:
     dependencies=_WRITES,
     responses={
         200: {"model": ChangedProduct},
-        **problems(401, 403, 405, 409, 429, 503, path=f"{PATH}/sku-1"),
+        **problems(401, 403, 405, 409, 422, 429, 503, path=f"{PATH}/sku-1"),
     },
     openapi_extra={"parameters": [_ID]},
 )

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from catalog.split import query_hash
 from index.request import SearchRequest, SearchResult
 from service import answering, answers, caching, logs, parameters
+from service.address import refuse_query_string
 from service.arrival import Deadline
 from service.direct import DirectRoute
 from service.keys import require_search
@@ -63,6 +64,7 @@ async def search(request: Request) -> Response:
 async def search_by_body(request: Request) -> Response:
     """The same search with the same names in a JSON body, types taken strictly."""
     require_search(request)
+    refuse_query_string(request)
     return await _search(request, parameters.from_body(request.headers, await request.body()))
 
 
