@@ -44,17 +44,18 @@ async def answer(
     live: LiveIndex,
     asked: Sequence[Asked | RequestError],
     deadline: Deadline,
+    watch: Stopwatch,
     *,
     done: Callable[[], None],
     shadow: Shadow | None = None,
 ) -> Batch:
     """The outcome of each search, in order; `done` is called after each.
 
+    `watch` began with the request.
     Raises NotReady, ClientGone, and DeadlineExceeded when nothing was begun in time.
     """
-    deadline.check("in the queue")
-    watch = Stopwatch(deadline.arrival.at)
     watch.lap("queue")
+    deadline.check("in the queue")
     generation = live.generation.acquire()
     engine = generation.engine  # an update that comes meanwhile is not for this batch
     try:

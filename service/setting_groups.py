@@ -30,7 +30,7 @@ class LogSettings(BaseModel):
     slow_ms: int = Field(
         default=250,
         ge=0,
-        description="A search that takes longer is logged with its stages; 0: none.",
+        description="A search or batch that takes longer is logged with its stages; 0: none.",
     )
 
 

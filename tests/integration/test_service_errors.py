@@ -16,7 +16,7 @@ from index.engine import Engine
 from service.app import create_app
 from service.arrival import Arrival
 from service.schemas import ProblemAnswer
-from service.settings import Settings
+from service.settings import LogSettings, Settings
 from service.state import admission_of, ready_engine
 
 pytestmark = pytest.mark.anyio
@@ -247,6 +247,52 @@ async def test_time_that_passed_before_the_search_began(client: httpx.AsyncClien
         assert "40 ms" in body.detail
         answer = await client.get("/v1/search?q=kettle&timeout_ms=60000")
     assert answer.json()["timing_ms"]["queue"] >= 50
+
+
+@pytest.mark.parametrize(
+    ("log", "took", "timeout_ms", "lines"),
+    [
+        (
+            LogSettings(slow_ms=100, query="on"),
+            0.2,
+            60_000,
+            [("a search", None), ("a batch", None)],
+        ),
+        (LogSettings(slow_ms=100), 0.2, 150, [("a search", "in the"), ("a batch", "in the")]),
+        (LogSettings(slow_ms=60_000), 0.2, 150, []),
+        (LogSettings(slow_ms=0), 0.2, 60_000, []),
+    ],
+)
+async def test_what_is_slow_is_logged(
+    engine: Engine,
+    caplog: pytest.LogCaptureFixture,
+    log: LogSettings,
+    took: float,
+    timeout_ms: int,
+    lines: list[tuple[str, str | None]],
+) -> None:
+    app = create_app(Settings(log=log), engine)
+    asked = {"searches": [{"q": "kettle"}, {"q": "mug"}], "timeout_ms": timeout_ms}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("service.observer.Arrival", lambda: Arrival(at=perf_counter() - took))
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client,
+        ):
+            await client.get(f"/v1/search?q=kettle&timeout_ms={timeout_ms}")
+            await client.post("/v1/search:batch", json=asked)
+    found = [one for one in caplog.records if one.getMessage().endswith("was slow")]
+    assert [one.getMessage() for one in found] == [f"{what} was slow" for what, _ in lines]
+    for record, (what, where) in zip(found, lines, strict=True):
+        fields = record.fields  # type: ignore[attr-defined]
+        assert fields["timing_ms"]["total"] >= fields["timing_ms"]["queue"] >= 200
+        assert fields.get("searches", 1) == (2 if what == "a batch" else 1)
+        assert fields.get("q") == ("kettle" if log.query == "on" and what == "a search" else None)
+        if where is None:
+            assert fields["hits"] > 0
+        else:
+            assert fields["code"] == "deadline_exceeded"
+            assert where in fields["detail"]
 
 
 @pytest.mark.parametrize("route", ["/readyz", "/healthz", "/info", "/v1/search?q=a"])
