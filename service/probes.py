@@ -19,6 +19,12 @@ from service.operation_schemas import Health, Info, Live
 from service.state import gate_of, live_index, ready_engine, settings_of, uptime_seconds
 
 router = APIRouter(tags=["operation"])
+_EXAMPLE = """\
+# HELP gradus_hits_total Hits returned, by tier.
+# TYPE gradus_hits_total counter
+gradus_hits_total{tier="exact"} 1207.0
+gradus_hits_total{tier="substitute"} 366.0
+"""
 _LIBRARIES = ("onnxruntime", "tokenizers", "hnswlib", "numpy", "fastapi", "uvicorn")
 
 
@@ -102,7 +108,10 @@ async def info(request: Request) -> dict[str, Any]:
     "/metrics",
     response_class=Response,
     responses={
-        200: {"content": {CONTENT_TYPE_LATEST: {"schema": {"type": "string"}}}},
+        200: {
+            "description": "Prometheus text.",
+            "content": {CONTENT_TYPE_LATEST: {"schema": {"type": "string"}, "example": _EXAMPLE}},
+        },
         **problems(405, path="/metrics"),
     },
 )

@@ -161,7 +161,8 @@ def _fault(name: str, value: Any) -> Fault | None:
         if (product.stock or 0) > _MOST:
             raise CatalogError(f"stock: at most {_MOST} can be kept")
     except CatalogError as error:
-        what = error.what.removesuffix("; left out")
+        # The pointer names the field already.
+        what = error.what.removeprefix(f"{name}: ").removesuffix("; left out")
         return Fault(pointer([name]), f"{what}. {_ADVICE[name]}" if name in _ADVICE else what)
     return None
 

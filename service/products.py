@@ -15,6 +15,7 @@ from service import product_lines
 from service.address import no_query_string, refuse_query_string
 from service.keys import require_admin, require_search
 from service.openapi import problems
+from service.openapi_examples import lines
 from service.parameters import require_json
 from service.problems import Fault, Problem, RequestError
 from service.product_bulk import LINE_TYPES, NDJSON, many
@@ -144,7 +145,9 @@ async def delete(request: Request) -> Response:
     responses={
         200: {
             "model": ChangedProduct,
-            "content": {NDJSON: {"schema": BulkStatus.model_json_schema()}},
+            "content": {
+                NDJSON: {"schema": BulkStatus.model_json_schema(), "examples": lines("post")}
+            },
         },
         **problems(401, 403, 405, 409, 413, 415, 422, 429, 503, path=PATH),
     },

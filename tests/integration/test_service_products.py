@@ -202,6 +202,9 @@ async def test_wrong_product(client: httpx.AsyncClient, value: Any, pointers: st
     response = await client.post("/v1/products", json=value, headers=ADMIN)
     problem = refused(response, 422, "invalid_parameter")
     assert " ".join(fault.pointer for fault in problem.errors) == pointers
+    for fault in problem.errors:
+        name = fault.pointer[2:]  # said once
+        assert not name or not fault.message.startswith(f"{name}:")
     line = (await client.post("/v1/products", content=json.dumps(value), headers=LINES)).json()
     assert (line["line"], line["outcome"]) == (1, "invalid")
     assert " ".join(fault["pointer"] for fault in line["errors"]) == pointers
