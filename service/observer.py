@@ -152,7 +152,7 @@ class _Exchange:
 
     @property
     def _route(self) -> str:
-        return getattr(self.scope.get("route"), "path", counting.UNMATCHED)
+        return getattr(self.scope.get("route"), "path_format", counting.UNMATCHED)
 
     @property
     def _method(self) -> str:

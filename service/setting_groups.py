@@ -106,7 +106,8 @@ class EncoderSettings(BaseModel):
     max_wait_us: int = Field(
         default=250_000,
         ge=1,
-        description="A search waits this long for its vector, then goes on by words, microseconds.",
+        description="A search waits this long for its vector, then goes on by words, microseconds. "
+        "No time to gather texts in: a call takes those that wait already, never waiting for more.",
     )
     queue: int = Field(default=256, ge=1, description="Texts that may wait for the encoder.")
     cache: int = Field(

@@ -172,6 +172,18 @@ async def test_any_id(client: httpx.AsyncClient, name: str) -> None:
     refused(await client.patch(path, json={"stock": 9}, headers=ADMIN), 404, "no_such_product")
 
 
+async def test_requests_are_counted_by_the_route_as_it_is_documented(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "gradus.access"):
+        await one(client, "p001")
+    (record,) = (each for each in caplog.records if each.name == "gradus.access")
+    assert record.fields["route"] == "/v1/products/{id}"  # type: ignore[attr-defined]
+    text = (await client.get("/metrics")).text
+    assert 'method="GET",route="/v1/products/{id}",status="200"' in text
+    assert ":any" not in text
+
+
 async def test_empty_id_is_no_product(client: httpx.AsyncClient) -> None:
     refused(await client.get("/v1/products/"), 404, "no_such_product")
     problem = refused(
