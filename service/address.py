@@ -7,8 +7,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from service.parameters import pointer
-from service.problems import Fault, RequestError
+from service.problems import Fault, RequestError, pointer
 
 _MOST_FAULTS = 20
 

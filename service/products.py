@@ -132,9 +132,11 @@ async def delete(request: Request) -> Response:
 
     That is no error, so that a request whose answer was lost can be sent again.
     """
-    updates = updates_of(request.app)
+    updates, name = updates_of(request.app), request.path_params["id"]
+    if not name:
+        raise RequestError.invalid([Fault("#/id", "The id of a product is expected.")])
     with updates.place():
-        return _changed(request, await updates.apply([Delete(request.path_params["id"])]))
+        return _changed(request, await updates.apply([Delete(name)]))
 
 
 @router.post(

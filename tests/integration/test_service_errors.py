@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import logging
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from time import perf_counter
 
 import httpx
@@ -16,8 +17,9 @@ from index.engine import Engine
 from service.app import create_app
 from service.arrival import Arrival
 from service.schemas import ProblemAnswer
-from service.settings import LogSettings, Settings
+from service.settings import KeySettings, LogSettings, Settings
 from service.state import admission_of, ready_engine
+from service.twice import given_twice
 
 pytestmark = pytest.mark.anyio
 ADMIN_ROUTES = (
@@ -293,6 +295,45 @@ async def test_what_is_slow_is_logged(
         else:
             assert fields["code"] == "deadline_exceeded"
             assert where in fields["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointers"),
+    [
+        ("/v1/search", b'{"q": "a", "limit": 5, "q": "b"}', "#/q"),
+        ("/v1/search", b'{"q": "a", "\\u0071" : "b"}', "#/q"),
+        ("/v1/search:batch", b'{"searches": [{"q": "a"}, {"q": "b", "q": "c"}]}', "#/searches/1/q"),
+        ("/v1/embed", b'{"texts": ["a"], "texts": [], "texts": ["b"]}', "#/texts"),
+        ("/v1/products", b'{"id": "a", "title": "t", "values": {"x": 1, "x": 2}}', "#/values/x"),
+        ("/v1/products", b'{"id": "a", "id": "b", "title": "t", "title": ""}', "#/id #/title"),
+        ("/v1/search", b'{"q": "a:b", "sort": ["price:asc"]}', None),
+        ("/v1/search", b'{"q": "a:\\"q\\":\\"", "filter": ""}', None),
+    ],
+)
+async def test_a_name_that_stands_twice_in_a_body(
+    client: httpx.AsyncClient, path: str, body: bytes, pointers: str | None
+) -> None:
+    keys = KeySettings(admin_sha256=(sha256(b"key").hexdigest(),))
+    headers = {"Content-Type": "application/json", "X-API-Key": "key"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("service.keys.settings_of", lambda _app: Settings(keys=keys))
+        response = await client.post(path, content=body, headers=headers)
+    if pointers is None:
+        assert response.status_code == 200
+    else:
+        said = problem(response, 422, "invalid_parameter")
+        assert " ".join(fault.pointer for fault in said.errors) == pointers
+        assert {fault.message for fault in said.errors} == {"given more than once"}
+
+
+@pytest.mark.parametrize(("depth", "found"), [(400, 1), (5_000, 0)])
+@pytest.mark.parametrize(("begin", "end"), [(b"[", b"]"), (b'{"a":', b"}")])
+def test_a_deep_body_is_looked_through_or_let_be(
+    depth: int, found: int, begin: bytes, end: bytes
+) -> None:
+    body = begin * depth + b'{"b": 1, "b": 2}' + end * depth
+    assert len(given_twice(body, 0)) == found
+    assert given_twice(b'{"a": ' + b"9" * 5000 + b"}", 0) == []  # nor is a long number a defect
 
 
 @pytest.mark.parametrize("route", ["/readyz", "/healthz", "/info", "/v1/search?q=a"])

@@ -186,6 +186,13 @@ async def test_requests_are_counted_by_the_route_as_it_is_documented(
 
 async def test_empty_id_is_no_product(client: httpx.AsyncClient) -> None:
     refused(await client.get("/v1/products/"), 404, "no_such_product")
+    refused(
+        await client.patch("/v1/products/", json={"price": 1}, headers=ADMIN),
+        404,
+        "no_such_product",
+    )
+    problem = refused(await client.delete("/v1/products/", headers=ADMIN), 422, "invalid_parameter")
+    assert [fault.pointer for fault in problem.errors] == ["#/id"]
     problem = refused(
         await client.post("/v1/products", json=FLASK | {"id": " "}, headers=ADMIN),
         422,
