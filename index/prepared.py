@@ -54,4 +54,11 @@ def plan_of(prepared: Prepared, mode: Mode, page: Page, semantic: str) -> dict[s
         plan["lexical"] = "off: no word of the query is in the catalogue"
     if page.past:
         plan["page"] = f"beyond the result set, which holds {page.total.value} products"
+    best, least = page.missed, prepared.request.min_relevance
+    # Nothing worth showing is `no_confident_match`, unless a bound of the request's own was higher.
+    if best is not None and (page.confident or least is not None):
+        bound = f"min_tier={prepared.request.min_tier}"
+        if least is not None and best < least:
+            bound = f"min_relevance={least:g}"
+        plan["cut"] = f"nothing passes {bound}: the best candidate has relevance {best:g}"
     return plan

@@ -211,6 +211,41 @@ def test_a_custom_alpha_is_not_covered(engine):
     assert custom.hits[0].explain.alpha == 0.9
 
 
+def test_an_answer_that_its_bounds_leave_empty_says_why(engine):
+    whole = engine.search(SearchRequest("red kettle"))
+    assert "cut" not in whole.plan
+    best = whole.hits[0].relevance
+    assert best < 1.0
+    for bounds, named in (
+        ({"min_relevance": 1.0}, "min_relevance=1"),
+        ({"min_relevance": 1.0, "min_tier": "irrelevant"}, "min_relevance=1"),
+    ):
+        empty = engine.search(SearchRequest("red kettle", **bounds))
+        assert (empty.hits, empty.total.value) == ((), 0)
+        assert not empty.no_confident_match, "there is something worth showing, and it was cut"
+        assert empty.plan["cut"] == (
+            f"nothing passes {named}: the best candidate has relevance {best:g}"
+        )
+    nothing = engine.search(SearchRequest("zqxv wkjh"))
+    assert nothing.no_confident_match
+    assert "cut" not in nothing.plan
+    asked = engine.search(SearchRequest("zqxv wkjh", min_relevance=0.99, min_tier="irrelevant"))
+    assert asked.no_confident_match
+    assert "nothing passes min_relevance=0.99" in asked.plan["cut"]
+
+
+def test_a_tier_that_nothing_reaches_is_named(engine):
+    substitutes = next(
+        request
+        for query in ("kettle lid", "shoe", "big red", "lamp bed", "red", "cotton")
+        for request in (SearchRequest(query),)
+        if (found := engine.search(request)).hits and found.hits[0].tier == "substitute"
+    )
+    empty = engine.search(replace(substitutes, min_tier="exact"))
+    assert (empty.hits, empty.no_confident_match) == ((), False)
+    assert "nothing passes min_tier=exact" in empty.plan["cut"]
+
+
 def test_a_page_past_the_end_says_why(engine):
     result = engine.search(SearchRequest("red kettle", offset=900))
     assert result.hits == ()
