@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import QueryError
 from catalog.text import normalise
 from export.bundle import Encoder
+from index.budgets import NO_BUDGETS, Budgets, OverBudget
 from index.bundle import IndexBundle
 from index.calibration import Calibration, Mode
 from index.candidates import NOTHING, Candidates
@@ -25,11 +25,11 @@ from index.refine import Refiner
 from index.request import IndexInfo, Query, SearchRequest, SearchResult
 from index.retrieval import result_set, scored, with_pinned
 from index.rules import Rules
-from index.spelling.speller import Speller
+from index.spelling.speller import Correction, Speller
 from index.stopwatch import Stopwatch
 from index.subset import Subset
 from index.suggest.suggester import Suggester
-from index.words.languages import primary_code
+from index.words.languages import check_language
 from index.words.terms import QueryTerms
 
 Vector = NDArray[np.float32]
@@ -101,33 +101,34 @@ class Engine:
         watch.lap("encode")
         return self.answer(prepared, vector, watch)
 
-    def prepare(self, request: SearchRequest) -> Prepared:
-        """Check and understand a request without encoding it. Raises QueryError."""
+    def prepare(self, request: SearchRequest, budgets: Budgets = NO_BUDGETS) -> Prepared:
+        """Check and understand a request without encoding it. Raises QueryError.
+
+        What takes longer than its budget, here or in `answer`, is left out and the answer says so.
+        """
         request = request.validated()
         lexical = self.bundle.lexical
-        self._check_language(request.lang)
+        if request.lang is not None:
+            check_language(request.lang, lexical.analyser.language.code)
         text = normalise(request.q)
-        text, corrections = self.speller.correct(text) if request.correct else (text, ())
+        corrections: tuple[Correction, ...] = ()
+        left_out: tuple[str, ...] = ()
+        if request.correct:
+            try:
+                text, corrections = self.speller.correct(text, budgets.spelling)
+            except OverBudget:
+                left_out = ("spelling:slow",)
         terms = lexical.analyser.query_terms(text)
         self.refiner.refine(request, text)  # refused before it is encoded
         known = lexical.known(terms)
         # Without a known word the lexical arm is blind, and its zeros mean nothing.
         mode = "semantic" if request.mode == "hybrid" and not known else request.mode
         words = len(terms.counts)
+        known_words, unknown_words = known > 0, known < words
         return Prepared(
-            request, text, terms, mode, words > 0, known > 0, known < words, corrections
-        )
-
-    def _check_language(self, asked: str | None) -> None:
-        spoken = self.bundle.lexical.analyser.language.code
-        if asked is not None and primary_code(asked) != spoken:
-            raise QueryError(
-                "this is not the language of this index",
-                where="lang",
-                expected=spoken,
-                found=repr(asked),
-                hint="Leave lang out, or ask an index built with that language.",
-            )
+            request, text, terms, mode, words > 0, known_words, unknown_words,
+            corrections, budgets, left_out,
+        )  # fmt: skip
 
     def encode(self, prepared: Prepared) -> Vector:
         """The query's vector, (dim,) float32, L2 = 1."""
@@ -144,9 +145,9 @@ class Engine:
         """
         watch = watch or Stopwatch()
         request, mode = prepared.request, prepared.mode
-        degraded = ("encoder",) if prepared.needs_vector and vector is None else ()
-        if degraded:
-            mode = "lexical"
+        degraded = prepared.left_out
+        if prepared.needs_vector and vector is None:
+            mode, degraded = "lexical", (*degraded, "encoder")
         refined = self.refiner.refine(request, prepared.text)
         found = NOTHING
         if prepared.has_words:
@@ -163,7 +164,10 @@ class Engine:
         ranking = rank(found, part, self.bundle.store.ranks, least)
         listed = listing(found, ranking, self.bundle.store.ranks, refined.wanted)
         page = cut(found, ranking, listed.shown, request)
-        facets, stats = self.refiner.facets(refined, found, listed)
+        try:
+            facets, stats = self.refiner.facets(refined, found, listed, prepared.budgets.facets)
+        except OverBudget:
+            facets, stats, degraded = {}, {}, (*degraded, "facets:slow")
         watch.lap("blend")
         shown = hits(self.bundle.store, found, ranking, page, part, request, alpha)
         shown = self.refiner.dress(shown, refined, listed, request.offset, prepared.terms)

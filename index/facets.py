@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.moments import iso
+from index.budgets import OverBudget
 from index.filtering.columns import Column
 
 Rows = NDArray[np.int64]
@@ -19,15 +22,22 @@ MAX_FACETS = 20
 MAX_VALUES = 100  # of one facet, the most common
 
 
-def count_facets(columns: Mapping[str, Column], rows: Rows) -> tuple[Facets, Stats]:
+def count_facets(
+    columns: Mapping[str, Column], rows: Rows, seconds: float = inf
+) -> tuple[Facets, Stats]:
     """Counts and ranges of `columns`, by the name asked for, over the products in `rows`.
 
     Texts and truth values are counted, each product once for each of its values, most common
     first, then by value. Numbers and dates have a least and a greatest, absent where none has any.
+
+    Raises OverBudget between two columns once it has taken `seconds`.
     """
+    until = perf_counter() + seconds
     facets: Facets = {}
     stats: Stats = {}
     for name, column in columns.items():
+        if perf_counter() > until:
+            raise OverBudget
         _, values = column.of(rows)
         if column.kind in {"keyword", "boolean"}:
             facets[name] = _counts(column, values)

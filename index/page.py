@@ -37,7 +37,8 @@ class Ranking:
 class Page:
     """What the request sees of R. `past` is set when the page begins beyond the last hit.
 
-    `shown` are the places of all hits, in order.
+    `shown` are the places of all hits, in order. Where there are none, `missed` is the relevance of
+    the best candidate, None without any.
     """
 
     shown: Rows
@@ -45,6 +46,7 @@ class Page:
     tier_counts: dict[str, int]
     confident: bool
     past: bool
+    missed: float | None = None
 
 
 def rank(
@@ -84,6 +86,7 @@ def cut(found: Candidates, ranking: Ranking, shown: Rows, request: SearchRequest
         },
         confident=bool((ranking.grades > 0).any()),
         past=request.offset >= len(shown) > 0,
+        missed=None if len(shown) else max(ranking.relevance.tolist(), default=None),
     )
 
 

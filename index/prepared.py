@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from index.budgets import NO_BUDGETS, Budgets
 from index.calibration import Mode, Part
 from index.page import Page
 from index.request import SearchRequest
@@ -16,7 +17,8 @@ class Prepared:
     """A request understood; `mode` is the one that will run.
 
     `text` is normalised and, where asked for, corrected: what both arms see. `known_words`: at
-    least one word of it occurs in the catalogue; `unknown_words`: at least one does not.
+    least one word of it occurs in the catalogue; `unknown_words`: at least one does not. `left_out`
+    is what took too long by `budgets`.
     """
 
     request: SearchRequest
@@ -27,6 +29,8 @@ class Prepared:
     known_words: bool
     unknown_words: bool
     corrections: tuple[Correction, ...] = ()
+    budgets: Budgets = NO_BUDGETS
+    left_out: tuple[str, ...] = ()
 
     def part(self, mode: Mode) -> Part:
         """The part of the calibration that an answer in `mode` takes."""
@@ -54,4 +58,11 @@ def plan_of(prepared: Prepared, mode: Mode, page: Page, semantic: str) -> dict[s
         plan["lexical"] = "off: no word of the query is in the catalogue"
     if page.past:
         plan["page"] = f"beyond the result set, which holds {page.total.value} products"
+    best, least = page.missed, prepared.request.min_relevance
+    # Nothing worth showing is `no_confident_match`, unless a bound of the request's own was higher.
+    if best is not None and (page.confident or least is not None):
+        bound = f"min_tier={prepared.request.min_tier}"
+        if least is not None and best < least:
+            bound = f"min_relevance={least:g}"
+        plan["cut"] = f"nothing passes {bound}: the best candidate has relevance {best:g}"
     return plan

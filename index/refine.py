@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,12 +101,15 @@ class Refiner:
         )
 
     def facets(
-        self, refined: Refinement, found: Candidates, listed: Listing
+        self, refined: Refinement, found: Candidates, listed: Listing, seconds: float = inf
     ) -> tuple[Facets, Stats]:
-        """Counts over all members that pass, whatever the page and the groups."""
+        """Counts over all members that pass, whatever the page and the groups.
+
+        Raises OverBudget when they take longer than `seconds`.
+        """
         if not refined.facets:
             return {}, {}
-        return count_facets(refined.facets, found.rows[listed.members])
+        return count_facets(refined.facets, found.rows[listed.members], seconds)
 
     def dress(
         self,

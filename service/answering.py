@@ -28,17 +28,18 @@ async def answer(
     live: LiveIndex,
     request: SearchRequest,
     deadline: Deadline,
+    watch: Stopwatch,
     *,
     use_cache: bool = True,
     shadow: Shadow | None = None,
 ) -> SearchResult:
     """The result of one search, all of it from one generation of the index.
 
+    `watch` began with the request.
     Raises QueryError, NotReady, DeadlineExceeded, ClientGone.
     """
-    deadline.check("in the queue")
-    watch = Stopwatch(deadline.arrival.at)
     watch.lap("queue")
+    deadline.check("in the queue")
     generation = live.generation.acquire()
     try:
         result = await _found(generation, request, deadline, use_cache, watch)
@@ -62,7 +63,7 @@ async def _found(
     if found is not None:
         return found
     engine = generation.engine
-    prepared = engine.prepare(request)
+    prepared = engine.prepare(request, generation.budgets)
     if prepared.needs_vector:
         generation.encoder.expect(prepared.text, use_cache=use_cache)
     watch.lap("prepare")

@@ -30,7 +30,7 @@ from service import (
 )
 from service.afterwards import later
 from service.caching import Policy
-from service.compression import Compression
+from service.compression import VARY_LINE, Compression
 from service.direct import Shortcut
 from service.keys import Access
 from service.observer import Observer
@@ -82,6 +82,8 @@ def create_app(
                 "gate": gate_of(app),
                 "limits": settings.limits,
                 "cors": cors.lines(settings.http.origins) if settings.http.origins else None,
+                "vary": VARY_LINE if settings.http.compress_bytes else "",
+                "routes": _plain_paths(),
             }
         finally:
             for task in watching:
@@ -111,6 +113,12 @@ def create_app(
         app.include_router(part.router)
     openapi.install(app, settings)
     return app
+
+
+def _plain_paths() -> frozenset[str]:
+    """Paths of the routes that have no parameters."""
+    paths = (getattr(route, "path", "") for part in _PARTS for route in part.router.routes)
+    return frozenset(path for path in paths if "{" not in path)
 
 
 def _close_beside(app: FastAPI) -> None:

@@ -9,9 +9,11 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from catalog.errors import GradusError
+from catalog.errors import DeadlineExceeded, GradusError
 from index.request import SearchResult
-from service import answers, batch_answering, parameters
+from index.stopwatch import Stopwatch
+from service import answers, batch_answering, parameters, slow
+from service.address import refuse_query_string
 from service.arrival import Deadline
 from service.batch_answering import Asked, Outcome
 from service.direct import DirectRoute
@@ -23,6 +25,7 @@ from service.search import Json
 from service.state import admission_of, live_index, settings_of
 
 PATH = "/v1/search:batch"
+_WHAT = "a batch"
 router = APIRouter(tags=["search"], route_class=DirectRoute)
 
 
@@ -75,6 +78,7 @@ async def search_batch(request: Request) -> Response:
     """
     settings, app = settings_of(request.app), request.app
     bucket = require_search(request)
+    refuse_query_string(request)
     asked = parameters.read_body(request.headers, await request.body(), BatchParameters)
     most = settings.limits.batch
     if len(asked.searches) > most:
@@ -85,11 +89,17 @@ async def search_batch(request: Request) -> Response:
         deadline = Deadline(
             request.state.arrival, (asked.timeout_ms or settings.limits.timeout_ms) / 1e3
         )
-        found = await batch_answering.answer(
-            live_index(app), understood, deadline, done=done, shadow=app.state.shadow
-        )
-    request.state.timing_ms = found.timing_ms
-    request.state.log = _log_fields(found.outcomes, found.stamp.version)
+        watch = Stopwatch(deadline.arrival.at)
+        try:
+            found = await batch_answering.answer(
+                live_index(app), understood, deadline, watch, done=done, shadow=app.state.shadow
+            )
+        except DeadlineExceeded as late:
+            slow.note_late(request, _WHAT, {"searches": len(understood)}, watch, late)
+            raise
+    fields = _log_fields(found.outcomes, found.stamp.version)
+    request.state.log, request.state.timing_ms = fields, found.timing_ms
+    slow.note(request, _WHAT, fields, found.timing_ms)
     body = {
         "request_id": request.state.request_id,
         "results": [

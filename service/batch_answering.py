@@ -44,17 +44,18 @@ async def answer(
     live: LiveIndex,
     asked: Sequence[Asked | RequestError],
     deadline: Deadline,
+    watch: Stopwatch,
     *,
     done: Callable[[], None],
     shadow: Shadow | None = None,
 ) -> Batch:
     """The outcome of each search, in order; `done` is called after each.
 
+    `watch` began with the request.
     Raises NotReady, ClientGone, and DeadlineExceeded when nothing was begun in time.
     """
-    deadline.check("in the queue")
-    watch = Stopwatch(deadline.arrival.at)
     watch.lap("queue")
+    deadline.check("in the queue")
     generation = live.generation.acquire()
     engine = generation.engine  # an update that comes meanwhile is not for this batch
     try:
@@ -106,7 +107,7 @@ def _begun(generation: Generation, engine: Engine, one: Asked | RequestError) ->
     if found is not None:
         return found
     try:
-        return engine.prepare(one.request)
+        return engine.prepare(one.request, generation.budgets)
     except QueryError as error:
         return error
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service import preflight
 from service.settings import Settings, load_settings, unknown_variables
+
+if TYPE_CHECKING:
+    from index.engine import Engine
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -38,19 +42,18 @@ def serve(
     Every option can also be a variable (GRADUS_PORT=9000), and there are more of those:
     docs/operations.md lists them. An option wins over its variable.
     """
-    # Heavy: after the options are known to be right.
-    from service.events import check_place
-    from service.state import open_engine
-
     settings = load_settings(index=index, host=host, port=port, workers=workers)
     for name in unknown_variables():
         _say(f"no setting is called {name}; it has no effect")
-    # In this process and before any other: a damaged index ends here, in one line.
-    engine, products = open_engine(settings)
-    opened = [engine]
-    check_place(settings)
-    described = _describe(settings, engine.bundle.products, products)
-    del engine  # the server lets go of it when another version takes over
+    # Before a worker starts: a damaged index ends here, in one line.
+    opened: list[Engine] = []
+    if settings.processes == 1:
+        engine, checked = preflight.check(settings)
+        opened.append(engine)
+        del engine  # the server lets go of it when another version takes over
+    else:
+        checked = preflight.check_apart(settings)
+    described = _describe(settings, checked)
     if check:
         _say(f"settings and index are fine: {described}")
         return
@@ -64,8 +67,9 @@ def serve(
     _say("stopped")
 
 
-def _describe(settings: Settings, built: int, products: int) -> str:
-    """`products` after live updates; the number `built` is told where it is another."""
+def _describe(settings: Settings, checked: preflight.Checked) -> str:
+    """Products after live updates; how many it was built with is told where that differs."""
+    built, products = checked
     updated = "" if products == built else f" (built with {built})"
     processes = "1 worker" if settings.processes == 1 else f"{settings.processes} workers"
     return f"{products} products{updated} from {settings.index}, {processes}"

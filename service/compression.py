@@ -15,6 +15,7 @@ _LEVEL = 1
 _NOT_WANTED = re.compile(rb"gzip\s*;\s*q\s*=\s*0(\.0*)?\s*(,|$)")
 _TEXT = (b"application/json", b"application/problem+json", b"text/")
 _VARY = (b"vary", b"Accept-Encoding")
+VARY_LINE = "vary: Accept-Encoding\r\n"  # the same in an answer written without an application
 
 
 class Compression:

@@ -9,6 +9,14 @@ from prometheus_client import Counter, Histogram
 
 from service.metrics import HTTP_REQUESTS, HTTP_SECONDS, STAGE_TIME
 
+UNMATCHED = "unmatched"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def method_label(method: str) -> str:
+    """The method itself, or `other`: else anybody could make new series."""
+    return method if method in _METHODS else "other"
+
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:
     """Count a request that was answered."""

@@ -14,6 +14,7 @@ from catalog.errors import Overloaded, ServingError
 from catalog.text import normalise
 from index.stopwatch import Stopwatch
 from service import answers, parameters
+from service.address import refuse_query_string
 from service.arrival import Deadline
 from service.direct import DirectRoute
 from service.encoding.bulk import Side
@@ -85,6 +86,7 @@ async def embed(request: Request) -> Response:
     """The vectors that searches and the index work with; each text counts as a search."""
     settings = settings_of(request.app)
     bucket = require_search(request)
+    refuse_query_string(request)
     asked = parameters.read_body(request.headers, await request.body(), EmbedParameters)
     _check(asked, settings.limits.embed)
     owe(request, bucket, len(asked.texts) - 1)

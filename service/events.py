@@ -15,6 +15,7 @@ from catalog.errors import Overloaded, ServingError
 from catalog.split import query_hash
 from index.request import SearchRequest, SearchResult
 from service import logs, metrics, product_lines
+from service.address import refuse_query_string
 from service.direct import DirectRoute
 from service.event_log import EventLog, probe
 from service.event_schemas import Accepted, Event
@@ -156,6 +157,7 @@ def open_recorder(settings: Settings) -> Recorder | None:
 async def events(request: Request) -> Response:
     """Events with the fields of UBI: one, a list, or one a line. All are taken or none."""
     require_search(request)
+    refuse_query_string(request)
     recorder: Recorder | None = request.app.state.events
     if recorder is None:
         raise RequestError(_OFF)

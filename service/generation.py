@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from catalog.errors import NotReady
+from index.budgets import NO_BUDGETS, Budgets
 from index.engine import Engine
 from index.live.updatable import UpdatableIndex
 from index.live.updates import Update, UpdateStatus
@@ -23,6 +24,7 @@ from service.encoding.query_encoder import QueryEncoder
 class Generation:
     """An open engine with the encoder serving it and the answers kept of it.
 
+    `budgets` bound the parts that an answer can do without.
     `engine` is the catalogue as it stands, all live updates up to number `sequence` in it; a search
     takes it once. `journal` is where updates of this version are kept, None where it takes none.
     `users` are the searches that hold it; once `retired`, the last of them closes it.
@@ -31,6 +33,7 @@ class Generation:
     engine: Engine
     encoder: QueryEncoder
     answers: Lru[SearchRequest, SearchResult]
+    budgets: Budgets = NO_BUDGETS
     journal: Path | None = None
     updates: UpdatableIndex | None = None
     sequence: int = 0

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request
 
 from catalog.errors import BundleError, MissingFile
 from index.versions import before_live, find_version, list_versions, live
+from service.address import no_query_string
 from service.keys import require_admin
 from service.live import LiveIndex
 from service.openapi import problems
@@ -26,14 +27,14 @@ _VERSION = {
     "description": "Name of the version, as `GET /v1/indexes` lists it.",
     "schema": {"type": "string"},
 }
-router = APIRouter(tags=["admin"], dependencies=[Depends(require_admin)])
+router = APIRouter(tags=["admin"], dependencies=[Depends(require_admin), Depends(no_query_string)])
 
 
 @router.get(
     PATH,
     summary="Versions of the index",
     response_model=Indexes,
-    responses=problems(401, 403, 405, 409, 503, path=PATH),
+    responses=problems(401, 403, 405, 409, 422, 503, path=PATH),
 )
 async def indexes(request: Request) -> dict[str, Any]:
     """Every version of the root, newest first; `serving` is what this worker answers from."""
@@ -65,7 +66,7 @@ async def indexes(request: Request) -> dict[str, Any]:
     PATH + "/{version}:publish",
     summary="Serve another version",
     response_model=Published,
-    responses=problems(401, 403, 404, 405, 409, 503, path=PATH + "/v:publish"),
+    responses=problems(401, 403, 404, 405, 409, 422, 503, path=PATH + "/v:publish"),
     openapi_extra={"parameters": [_VERSION]},
 )
 async def publish(request: Request) -> dict[str, Any]:
@@ -81,7 +82,7 @@ async def publish(request: Request) -> dict[str, Any]:
     PATH + ":rollback",
     summary="Serve the version before",
     response_model=Published,
-    responses=problems(401, 403, 404, 405, 409, 503, path=PATH + ":rollback"),
+    responses=problems(401, 403, 404, 405, 409, 422, 503, path=PATH + ":rollback"),
 )
 async def rollback(request: Request) -> dict[str, Any]:
     """Publish what was live before the live version. A second call comes back to where you were."""

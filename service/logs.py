@@ -40,6 +40,15 @@ def configure(level: str) -> None:
     root.setLevel(level.upper())
     # uvicorn tells of every start and stop of a process; the service says what matters itself.
     logging.getLogger("uvicorn").setLevel("WARNING" if level == "info" else level.upper())
+    logging.getLogger("uvicorn.error").addFilter(_is_not_for_nobody)
+
+
+def _is_not_for_nobody(record: logging.LogRecord) -> bool:
+    """Leaves out what uvicorn says of a request without an answer.
+
+    The client has gone: the access line says 499, and a counter counts it.
+    """
+    return record.msg != "ASGI callable returned without starting response."
 
 
 def _stamp(seconds: float) -> str:

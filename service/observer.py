@@ -21,9 +21,7 @@ from service.problems import INTERNAL, RequestError, from_gradus
 from service.request_id import accept
 from service.settings import Settings
 
-UNMATCHED = "unmatched"
 BULK_PATHS = ("/v1/search:batch", "/v1/embed", "/v1/events")
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Observer:
@@ -154,12 +152,11 @@ class _Exchange:
 
     @property
     def _route(self) -> str:
-        return getattr(self.scope.get("route"), "path", UNMATCHED)
+        return getattr(self.scope.get("route"), "path_format", counting.UNMATCHED)
 
     @property
     def _method(self) -> str:
-        method = self._asked
-        return method if method in _METHODS else "other"  # else anybody could make new series
+        return counting.method_label(self._asked)
 
     def count(self) -> None:
         """Add the request to the metrics."""

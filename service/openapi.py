@@ -32,7 +32,8 @@ _TIMED = ("/v1/search", "/v1/search:batch", "/v1/suggest", "/v1/embed")
 
 def problems(*statuses: int, path: str) -> dict[int | str, Document]:
     """The error answers of a route, for FastAPI's `responses`; any may be a 500."""
-    return {status: described(status, path) for status in sorted({*statuses, 500})}
+    closed = 403 in statuses
+    return {status: described(status, path, closed=closed) for status in sorted({*statuses, 500})}
 
 
 def install(app: FastAPI, settings: Settings) -> None:

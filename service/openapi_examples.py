@@ -39,13 +39,27 @@ _CODES = {
 
 @cache
 def examples() -> dict[str, dict[str, Any]]:
-    """`answers` by operation, `problems` by code."""
+    """`answers` by operation, `problems` by code, those `worded` otherwise by path and code.
+
+    `lines` of NDJSON by operation.
+    """
     found: dict[str, dict[str, Any]] = json.loads(_FILE.read_text(encoding="utf-8"))
     return found
 
 
-def codes(status: int, path: str) -> tuple[str, ...]:
-    """The codes that a route may give with a status, the most usual first."""
+def lines(operation: str) -> dict[str, Any]:
+    """Examples of an answer in NDJSON, a line each, for OpenAPI's `examples`."""
+    return {
+        line["outcome"]: {"summary": f"A line: {line['outcome']}", "value": line}
+        for line in examples()["lines"][operation]
+    }
+
+
+def codes(status: int, path: str, *, closed: bool = False) -> tuple[str, ...]:
+    """The codes that a route may give with a status, the most usual first.
+
+    `closed`: it takes an admin key, and those are not bounded.
+    """
     admin = path.startswith("/v1/indexes")
     if status in ANYWHERE:
         return (ANYWHERE[status],)
@@ -55,19 +69,21 @@ def codes(status: int, path: str) -> tuple[str, ...]:
     if status == 409:
         return ("index_refused", "no_versions") if admin else ("no_versions",)
     more: tuple[str, ...] = ()
-    if status == 422:
+    if status == 422 and not admin and path != "/info":
         more = ("invalid_query", "invalid_json")
-    elif status == 429:
+    elif status == 429 and not closed:
         more = ("rate_limited",)
-    elif status == 503 and path in ("/v1/embed", "/v1/events"):
-        more = ("unavailable",)
+    elif status == 503:
+        changes = closed and path.startswith("/v1/products")
+        more = ("unavailable",) if changes or path in ("/v1/embed", "/v1/events") else ()
     return (*_CODES[status], *more)
 
 
-def described(status: int, path: str) -> dict[str, Any]:
+def described(status: int, path: str, *, closed: bool = False) -> dict[str, Any]:
     """The error answer of a route, as OpenAPI has it, with an example of each code."""
-    known = examples()["problems"]
-    bodies = [known[code] for code in codes(status, path) if code in known]
+    room = next((room for room in examples()["worded"] if path.startswith(room)), "")
+    known = {**examples()["problems"], **examples()["worded"].get(room, {})}
+    bodies = [known[code] for code in codes(status, path, closed=closed) if code in known]
     found: dict[str, Any] = {
         "description": " or ".join(dict.fromkeys(body["title"] for body in bodies)),
         "content": {

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from catalog.errors import GradusError
 from export.bundle import Encoder, EncoderBundle
+from index.budgets import Budgets
 from index.bundle import IndexBundle
 from index.engine import Engine
 from index.known_answers import KnownAnswers
@@ -67,7 +68,7 @@ class Opener:
         Raises BundleError when it opens but cannot encode or search, or its known answers are
         other ones here.
         """
-        wanted, encoder = self.settings.encoder, engine.encoder
+        wanted, encoder, limits = self.settings.encoder, engine.encoder, self.settings.limits
         # The first search of a process is ten times slower than the second, and a model that opens
         # but cannot run shows itself here instead of to the first shopper.
         engine.search(SearchRequest("first search", min_tier="irrelevant", filter="id EXISTS"))
@@ -91,6 +92,7 @@ class Opener:
                 tokens=(lambda text: len(encoder.query_tokens(text))) if own else len,  # type: ignore[attr-defined]
             ),
             Lru(self.settings.answers),
+            Budgets(limits.spelling_ms / 1e3, limits.facets_ms / 1e3),
             None if self.root is None else journal_path(self.root, engine.bundle.version),
         )
 

@@ -20,6 +20,8 @@ from fastapi.responses import HTMLResponse
 from service.openapi import problems
 
 router = APIRouter(tags=["page"])
+_EXAMPLE = '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+_HTML = {"description": "The page.", "content": {"text/html": {"example": _EXAMPLE}}}
 _STATIC = Path(__file__).parent / "static"
 
 
@@ -62,13 +64,17 @@ PAGES: Mapping[str, Page] = {
 }
 
 
-@router.get("/", response_class=HTMLResponse, responses=problems(405, path="/"))
+@router.get("/", response_class=HTMLResponse, responses={200: _HTML, **problems(405, path="/")})
 async def storefront() -> Response:
     """A small shop window: search, tiers, relevance."""
     return _answer("/")
 
 
-@router.get("/workbench", response_class=HTMLResponse, responses=problems(405, path="/workbench"))
+@router.get(
+    "/workbench",
+    response_class=HTMLResponse,
+    responses={200: _HTML, **problems(405, path="/workbench")},
+)
 async def workbench() -> Response:
     """Settings side by side for one query, judged in place."""
     return _answer("/workbench")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated, Any, Self, TypeVar
 from urllib.parse import parse_qsl
 
@@ -12,7 +11,8 @@ from starlette.datastructures import Headers
 from index.calibration import Mode, Tier
 from index.request import MAX_DEPTH, MAX_LIMIT, MAX_QUERY_CHARACTERS, SearchRequest
 from service.name_lists import Marked, Names
-from service.problems import Fault, RequestError
+from service.problems import Fault, RequestError, pointer
+from service.twice import given_twice
 
 Parameters = TypeVar("Parameters", bound=BaseModel)
 Timeout = Annotated[
@@ -179,12 +179,16 @@ def read_body(headers: Headers, body: bytes, model: type[Parameters]) -> Paramet
     require_json(headers)
     try:
         # Strict: "20" is no number in JSON, and 1 is no truth value.
-        return model.model_validate_json(body, strict=True)
+        found = model.model_validate_json(body, strict=True)
     except ValidationError as error:
         faults = faults_of(error, model)
         if any(fault["type"] == "json_invalid" for fault in error.errors()):
             raise RequestError.broken_json(faults) from error
         raise RequestError.invalid(faults) from error
+    twice = given_twice(body, len(found.model_fields_set))
+    if twice:
+        raise RequestError.invalid(twice)
+    return found
 
 
 def require_json(headers: Headers) -> None:
@@ -230,9 +234,3 @@ def _message(kind: str, message: str, model: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
         return f"unknown parameter; known are {', '.join(model.model_fields)}"
     return message.removeprefix("Value error, ")
-
-
-def pointer(location: Iterable[int | str]) -> str:
-    """A JSON pointer as a URI fragment, as RFC 9457 writes them."""
-    steps = (str(step)[:100].replace("~", "~0").replace("/", "~1") for step in location)
-    return "#" + "".join(f"/{step}" for step in steps)

@@ -6,18 +6,25 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, get_args
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from catalog.errors import NotReady
 from index.calibration import Mode
 from index.request import MAX_DEPTH, MAX_LIMIT, MAX_QUERY_CHARACTERS
 from service import metrics
+from service.address import no_query_string
 from service.openapi import problems
 from service.operation_schemas import Health, Info, Live
 from service.state import gate_of, live_index, ready_engine, settings_of, uptime_seconds
 
 router = APIRouter(tags=["operation"])
+_EXAMPLE = """\
+# HELP gradus_hits_total Hits returned, by tier.
+# TYPE gradus_hits_total counter
+gradus_hits_total{tier="exact"} 1207.0
+gradus_hits_total{tier="substitute"} 366.0
+"""
 _LIBRARIES = ("onnxruntime", "tokenizers", "hnswlib", "numpy", "fastapi", "uvicorn")
 
 
@@ -48,7 +55,12 @@ async def healthz(request: Request) -> dict[str, Any]:
     }
 
 
-@router.get("/info", response_model=Info, responses=problems(405, 503, path="/info"))
+@router.get(
+    "/info",
+    response_model=Info,
+    responses=problems(405, 422, 503, path="/info"),
+    dependencies=[Depends(no_query_string)],
+)
 async def info(request: Request) -> dict[str, Any]:
     """Versions, encoder, index and bounds."""
     generation, settings = live_index(request.app).generation, settings_of(request.app)
@@ -97,7 +109,10 @@ async def info(request: Request) -> dict[str, Any]:
     "/metrics",
     response_class=Response,
     responses={
-        200: {"content": {CONTENT_TYPE_LATEST: {"schema": {"type": "string"}}}},
+        200: {
+            "description": "Prometheus text.",
+            "content": {CONTENT_TYPE_LATEST: {"schema": {"type": "string"}, "example": _EXAMPLE}},
+        },
         **problems(405, path="/metrics"),
     },
 )

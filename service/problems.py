@@ -5,7 +5,7 @@ The one table from the project's errors to HTTP statuses is `STATUSES`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -75,6 +75,12 @@ class Fault(NamedTuple):
 
     pointer: str
     message: str
+
+
+def pointer(location: Iterable[int | str]) -> str:
+    """A JSON pointer as a URI fragment, as RFC 9457 writes them."""
+    steps = (str(step)[:100].replace("~", "~0").replace("/", "~1") for step in location)
+    return "#" + "".join(f"/{step}" for step in steps)
 
 
 @dataclass(frozen=True)

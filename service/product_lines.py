@@ -20,8 +20,8 @@ from catalog.typed import Kind, scalar
 from catalog.values import FieldError
 from index.filtering.columns import Columns
 from index.live.updates import Delete, Patch, Put, Update
-from service.parameters import pointer
-from service.problems import Fault, RequestError
+from service.problems import Fault, RequestError, pointer
+from service.twice import given_twice
 
 FIELDS = tuple(field.name for field in fields(Product))
 _NUMBERS = ("price", "stock", "popularity")
@@ -47,9 +47,13 @@ class Line:
 def read_json(body: bytes) -> Any:
     """One JSON value. Raises RequestError (422)."""
     try:
-        return orjson.loads(body)
+        value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise RequestError.broken_json([Fault("#", str(error))]) from error
+    twice = given_twice(body, len(value) if isinstance(value, dict) else 0)
+    if twice:
+        raise RequestError.invalid(twice)
+    return value
 
 
 def read_product(value: Any, columns: Columns) -> Product:
@@ -161,7 +165,8 @@ def _fault(name: str, value: Any) -> Fault | None:
         if (product.stock or 0) > _MOST:
             raise CatalogError(f"stock: at most {_MOST} can be kept")
     except CatalogError as error:
-        what = error.what.removesuffix("; left out")
+        # The pointer names the field already.
+        what = error.what.removeprefix(f"{name}: ").removesuffix("; left out")
         return Fault(pointer([name]), f"{what}. {_ADVICE[name]}" if name in _ADVICE else what)
     return None
 

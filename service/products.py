@@ -12,8 +12,10 @@ from starlette.datastructures import Headers
 from catalog.errors import Overloaded
 from index.live.updates import Delete, Put
 from service import product_lines
+from service.address import no_query_string, refuse_query_string
 from service.keys import require_admin, require_search
 from service.openapi import problems
+from service.openapi_examples import lines
 from service.parameters import require_json
 from service.problems import Fault, Problem, RequestError
 from service.product_bulk import LINE_TYPES, NDJSON, many
@@ -42,7 +44,7 @@ _ID = {
     "schema": {"type": "string"},
 }
 router = APIRouter(tags=["products"])
-_WRITES = [Depends(require_admin)]
+_WRITES = [Depends(require_admin), Depends(no_query_string)]
 
 
 def _body(kind: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
@@ -55,13 +57,14 @@ def _body(kind: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
     response_class=Json,
     responses={
         200: {"model": OneProduct},
-        **problems(401, 404, 405, 429, 503, path=f"{PATH}/sku-1"),
+        **problems(401, 404, 405, 422, 429, 503, path=f"{PATH}/sku-1"),
     },
     openapi_extra={"parameters": [_ID]},
 )
 async def product(request: Request) -> Response:
     """The product as searches of this worker show it, with the number of the last update in it."""
     require_search(request)
+    refuse_query_string(request)
     if admission_of(request.app).is_full():
         raise Overloaded("this worker has all it can do", hint="Try again shortly.")
     generation, name = live_index(request.app).generation, request.path_params["id"]
@@ -120,7 +123,7 @@ async def patch(request: Request) -> Response:
     dependencies=_WRITES,
     responses={
         200: {"model": ChangedProduct},
-        **problems(401, 403, 405, 409, 429, 503, path=f"{PATH}/sku-1"),
+        **problems(401, 403, 405, 409, 422, 429, 503, path=f"{PATH}/sku-1"),
     },
     openapi_extra={"parameters": [_ID]},
 )
@@ -129,9 +132,11 @@ async def delete(request: Request) -> Response:
 
     That is no error, so that a request whose answer was lost can be sent again.
     """
-    updates = updates_of(request.app)
+    updates, name = updates_of(request.app), request.path_params["id"]
+    if not name:
+        raise RequestError.invalid([Fault("#/id", "The id of a product is expected.")])
     with updates.place():
-        return _changed(request, await updates.apply([Delete(request.path_params["id"])]))
+        return _changed(request, await updates.apply([Delete(name)]))
 
 
 @router.post(
@@ -142,7 +147,9 @@ async def delete(request: Request) -> Response:
     responses={
         200: {
             "model": ChangedProduct,
-            "content": {NDJSON: {"schema": BulkStatus.model_json_schema()}},
+            "content": {
+                NDJSON: {"schema": BulkStatus.model_json_schema(), "examples": lines("post")}
+            },
         },
         **problems(401, 403, 405, 409, 413, 415, 422, 429, 503, path=PATH),
     },

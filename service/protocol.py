@@ -7,18 +7,17 @@ cost next to nothing, or an overloaded worker does little else.
 from __future__ import annotations
 
 from asyncio import Event, TimerHandle, Transport
-from http import HTTPStatus
 from math import inf
 from typing import Any
 
-import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from catalog.errors import Overloaded
 from service import counting, logs, metrics
 from service.admission import is_work
 from service.arrival import Arrival
-from service.problems import MEDIA_TYPE, RETRY_SECONDS, Problem, from_gradus
+from service.problems import RETRY_SECONDS, Problem, from_gradus
+from service.refusal import NOWHERE, Target, target, written
 from service.request_id import accept, new_id
 from service.settings import LimitSettings
 
@@ -74,6 +73,7 @@ class ProblemProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """A client is there."""
+        self.url, self.headers = b"", []  # until a request begins
         super().connection_made(transport)
         limits = self._limits
         if limits is not None and len(self.connections) > limits.connections:
@@ -169,10 +169,13 @@ class ProblemProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Say what was wrong and close the connection; called once the parser has given up."""
+        # Of what is not HTTP there is no saying what it asked for.
+        asked = NOWHERE if self._refusal is _MALFORMED else self._target()
         request_id = new_id()
-        self._write(self._refusal, request_id, keep_alive=False)
+        self._write(self._refusal, request_id, asked, keep_alive=False)
         fields = {
             "request_id": request_id,
+            **({"method": asked.method, "path": asked.path[:200]} if asked.path else {}),
             "status": self._refusal.status,
             "code": self._refusal.code,
         }
@@ -185,9 +188,7 @@ class ProblemProtocol(HttpToolsProtocol):
     def _refuse_work(self, *, keep_alive: bool) -> None:
         offered = _value(self.headers, b"x-request-id")
         self.cycle = _Answered()  # type: ignore[assignment]
-        lines, origin = self.app_state.get("cors"), _value(self.headers, b"origin")
-        more = lines(origin) if lines and origin else ""
-        self._write(_OVERLOADED, accept(offered), keep_alive=keep_alive, more=more)
+        self._write(_OVERLOADED, accept(offered), self._target(), keep_alive=keep_alive)
         logs.refusals.add()
         if keep_alive:
             self.on_response_complete()
@@ -199,21 +200,19 @@ class ProblemProtocol(HttpToolsProtocol):
         # The parser has refused what is no number.
         return int(_value(self.headers, b"content-length") or b"0")
 
+    def _target(self) -> Target:
+        if not self.url:
+            return NOWHERE
+        return target(self.parser.get_method(), self.url, self.app_state.get("routes", ()))
+
     def _write(
-        self, problem: Problem, request_id: str, *, keep_alive: bool, more: str = ""
+        self, problem: Problem, request_id: str, asked: Target = NOWHERE, *, keep_alive: bool
     ) -> None:
-        body = orjson.dumps(problem.body(path="", request_id=request_id))
-        more += "".join(f"{name}: {value}\r\n" for name, value in problem.headers.items())
-        head = (
-            f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\n"
-            f"content-type: {MEDIA_TYPE}\r\n"
-            f"content-length: {len(body)}\r\n"
-            f"x-request-id: {request_id}\r\n"
-            f"{more}"
-            f"{'' if keep_alive else 'connection: close' + chr(13) + chr(10)}\r\n"
-        )
-        self.transport.write(head.encode("ascii") + body)
-        counting.requests("other", "unmatched", problem.status).inc()
+        more, lines = self.app_state.get("vary", ""), self.app_state.get("cors")
+        if lines and (origin := _value(self.headers, b"origin")):
+            more += lines(origin)
+        self.transport.write(written(problem, asked, request_id, keep_alive=keep_alive, more=more))
+        counting.requests(asked.method, asked.route, problem.status).inc()
         if not keep_alive:
             self.transport.close()
 

@@ -131,7 +131,10 @@ class SearchAnswer(Declared):
     index: IndexStamp
     timing_ms: dict[str, float]
     plan: dict[str, str]
-    degraded: list[str]
+    degraded: list[str] = Field(
+        description="What was left out, and why: `encoder:slow`, `spelling:slow`, `facets:slow`. "
+        "Empty when all went well."
+    )
 
 
 class FaultShape(Declared):

@@ -7,9 +7,12 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from catalog.errors import DeadlineExceeded
 from catalog.split import query_hash
 from index.request import SearchRequest, SearchResult
-from service import answering, answers, caching, logs, parameters
+from index.stopwatch import Stopwatch
+from service import answering, answers, caching, parameters, slow
+from service.address import refuse_query_string
 from service.arrival import Deadline
 from service.direct import DirectRoute
 from service.keys import require_search
@@ -18,6 +21,7 @@ from service.schemas import SearchAnswer
 from service.state import live_index, settings_of
 
 PATH = "/v1/search"
+_WHAT = "a search"
 router = APIRouter(tags=["search"], route_class=DirectRoute)
 
 
@@ -63,6 +67,7 @@ async def search(request: Request) -> Response:
 async def search_by_body(request: Request) -> Response:
     """The same search with the same names in a JSON body, types taken strictly."""
     require_search(request)
+    refuse_query_string(request)
     return await _search(request, parameters.from_body(request.headers, await request.body()))
 
 
@@ -81,18 +86,23 @@ async def _search(
         return unchanged
     settings = settings_of(app)
     timeout_ms = asked.timeout_ms or settings.limits.timeout_ms
-    result = await answering.answer(
-        live_index(app),
-        search_request,
-        Deadline(request.state.arrival, timeout_ms / 1e3),
-        use_cache=asked.use_cache,
-        shadow=app.state.shadow,
-    )
+    deadline = Deadline(request.state.arrival, timeout_ms / 1e3)
+    watch = Stopwatch(deadline.arrival.at)
+    try:
+        result = await answering.answer(
+            live_index(app),
+            search_request,
+            deadline,
+            watch,
+            use_cache=asked.use_cache,
+            shadow=app.state.shadow,
+        )
+    except DeadlineExceeded as late:
+        slow.note_late(request, _WHAT, _asked(settings.log.query, search_request), watch, late)
+        raise
     fields = _log_fields(settings.log.query, search_request, result)
     request.state.log, request.state.timing_ms = fields, result.timing_ms
-    if 0 < settings.log.slow_ms < result.timing_ms["total"]:
-        slow = {"request_id": request.state.request_id, **fields, "timing_ms": result.timing_ms}
-        logs.service.warning("a search was slow", extra={"fields": slow})
+    slow.note(request, _WHAT, fields, result.timing_ms)
     keeping = caching.NO_STORE
     if known is not None:
         keeping = known.headers(request, degraded=bool(result.degraded))
@@ -103,14 +113,18 @@ async def _search(
 
 
 def _log_fields(wanted: str, request: SearchRequest, result: SearchResult) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "mode": request.mode,
+    return {
         "index": result.index.version,
         "hits": len(result.hits),
         "total": result.total.value,
         "no_confident_match": result.no_confident_match,
         "degraded": result.degraded,
+        **_asked(wanted, request),
     }
+
+
+def _asked(wanted: str, request: SearchRequest) -> dict[str, Any]:
+    fields: dict[str, Any] = {"mode": request.mode}
     if wanted == "on":
         fields["q"] = request.q
     elif wanted == "hash":

@@ -15,15 +15,18 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from time import monotonic
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from catalog.errors import ServingError
-from index.engine import Engine
 from service import logs
 from service.protocol import ProblemProtocol
 from service.settings import Settings
 from service.workers import MULTIPROCESS_VARIABLE, Workers
+
+if TYPE_CHECKING:
+    from index.engine import Engine
 
 _OPENING_SECONDS = 300
 _LAST_CALL_SECONDS = 0.05
@@ -57,8 +60,8 @@ def run(settings: Settings, opened: list[Engine], listener: socket.socket) -> No
     """Serve until SIGTERM or SIGINT.
 
     With one worker the engine that is `opened` is taken out and used as it is; with several each
-    worker opens its own, for ONNX sessions do not cross a process. Raises ServingError when a
-    worker could not start.
+    worker opens its own, for ONNX sessions do not cross a process, and nothing here imports what an
+    index needs. Raises ServingError when a worker could not start.
     """
     logs.configure(settings.log.level)
     # uvicorn raises the signal again once it has drained; by then the work is done.
@@ -67,7 +70,6 @@ def run(settings: Settings, opened: list[Engine], listener: socket.socket) -> No
     if settings.processes == 1:
         DrainingServer(_config(settings, opened), settings).run(sockets=[listener])
         return
-    opened.clear()
     with _shared_metrics():
         supervisor = Workers(
             _config(settings, []), [listener], partial(DrainingServer, settings=settings)

@@ -1,17 +1,14 @@
-"""The settings of the service by group; `service.settings` puts them together."""
+"""The settings of the service by group; `service.settings` puts them together.
+
+Those of who may ask stand in `service.access_settings`.
+"""
 
 from __future__ import annotations
 
-import json
-from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_settings import NoDecode
-
-# A key that is pasted here instead of its hash is refused at the start.
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class LogSettings(BaseModel):
@@ -30,7 +27,7 @@ class LogSettings(BaseModel):
     slow_ms: int = Field(
         default=250,
         ge=0,
-        description="A search that takes longer is logged with its stages; 0: none.",
+        description="A search or batch that takes longer is logged with its stages; 0: none.",
     )
 
 
@@ -66,6 +63,16 @@ class LimitSettings(BaseModel):
         gt=0,
         description="Waiting that is let in once searches have queued for 0.1 s, milliseconds.",
     )
+    spelling_ms: float = Field(
+        default=20.0,
+        gt=0,
+        description="A correction that takes longer is left out of the search, in milliseconds.",
+    )
+    facets_ms: float = Field(
+        default=20.0,
+        gt=0,
+        description="Facets that take longer are left out of the answer, in milliseconds.",
+    )
     drain_seconds: float = Field(
         default=0.0,
         ge=0,
@@ -96,7 +103,8 @@ class EncoderSettings(BaseModel):
     max_wait_us: int = Field(
         default=250_000,
         ge=1,
-        description="A search waits this long for its vector, then goes on by words, microseconds.",
+        description="A search waits this long for its vector, then goes on by words, microseconds. "
+        "No time to gather texts in: a call takes those that wait already, never waiting for more.",
     )
     queue: int = Field(default=256, ge=1, description="Texts that may wait for the encoder.")
     cache: int = Field(
@@ -168,89 +176,4 @@ class ShadowSettings(BaseModel):
     index: Path | None = Field(default=None, description="Root or version to compare with.")
     share: float = Field(
         default=0.01, ge=0, le=1, description="Share of the searches that it answers, too."
-    )
-
-
-def listed(value: object) -> object:
-    """`a,b`, `a b` or a JSON list as a list: an environment holds only text."""
-    if not isinstance(value, str):
-        return value
-    if value.lstrip().startswith("["):
-        try:
-            return json.loads(value)
-        except ValueError as error:
-            raise ValueError(f"this is no JSON list: {error}") from error
-    return value.replace(",", " ").split()
-
-
-def _of_something(value: str) -> str:
-    """Raises ValueError for the hash of an empty key, which everybody has."""
-    if value.lower() == sha256(b"").hexdigest():
-        raise ValueError("this is the hash of an empty key, which would let everybody in")
-    return value
-
-
-Hashes = Annotated[
-    tuple[Annotated[Sha256, AfterValidator(_of_something)], ...], NoDecode, BeforeValidator(listed)
-]
-
-
-class KeySettings(BaseModel):
-    """Who may do what. Keys stand here as their hashes only; `gradus key` makes both."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    admin_sha256: Hashes = Field(
-        default=(),
-        description="Sha256 of each admin key, hexadecimal; admin routes are closed without one.",
-    )
-    search_sha256: Hashes = Field(
-        default=(),
-        description="Sha256 of each search key, hexadecimal; searches are open without one.",
-    )
-
-
-class RateSettings(BaseModel):
-    """How many searches a key may ask for, all workers taken together."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    per_second: float = Field(
-        default=0.0, ge=0, description="Searches a second of each search key; 0: no limit."
-    )
-    burst: int = Field(default=20, ge=1, description="Searches of one key at once.")
-    anonymous_per_second: float = Field(
-        default=0.0,
-        ge=0,
-        description="Searches a second of all clients without a key together; 0: no limit.",
-    )
-    anonymous_burst: int = Field(
-        default=20, ge=1, description="Searches at once of all clients without a key."
-    )
-
-
-Origin = Annotated[str, Field(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^/\s,]+)$")]
-
-
-class HttpSettings(BaseModel):
-    """What answers say to browsers and caches."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(listed)] = Field(
-        default=(),
-        description="Origins whose pages may read answers (CORS), `*` for all; none without one.",
-    )
-    compress_bytes: int = Field(
-        default=1024,
-        ge=0,
-        description="Size from which an answer is compressed for who asks; 0: never.",
-    )
-    etag: bool = Field(
-        default=True, description="Whether clients may keep answers and ask if they still hold."
-    )
-    max_age_seconds: int = Field(
-        default=0,
-        ge=0,
-        description="Time that a client may use an answer without asking, in seconds.",
     )

@@ -16,14 +16,12 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from catalog.errors import GradusError
+from service.access_settings import HttpSettings, KeySettings, RateSettings
 from service.setting_groups import (
     EncoderSettings,
     EventSettings,
-    HttpSettings,
-    KeySettings,
     LimitSettings,
     LogSettings,
-    RateSettings,
     ReloadSettings,
     ShadowSettings,
     UpdateSettings,

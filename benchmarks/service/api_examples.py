@@ -40,6 +40,11 @@ SEARCH = (
     "&fields=title,brand,price"
 )
 BATCH = {"searches": [{"q": "oat milk", "limit": 1, "fields": "title"}, {"q": "tea", "limit": 0}]}
+EVENT = {
+    "action_name": "click",
+    "query_id": "01JCZ4N6W3M8Q0V5T7X9Y1A2BC",
+    "event_attributes": {"object": {"object_id": "sku-1"}, "position": {"ordinal": 1}},
+}
 REFUSED = (protocol._MALFORMED, protocol._SLOW, protocol._TARGET, protocol._HEADERS)
 
 
@@ -80,11 +85,7 @@ async def answers(root: Path) -> dict[str, Any]:
         await ask("patch", "PATCH", f"/v1/products/{first}", {"stock": 3})
         await ask("post", "POST", "/v1/products", {"id": "sku-1", "title": "Oat milk 1 l"})
         await ask("delete", "DELETE", "/v1/products/sku-1")
-        event = {
-            "action_name": "click",
-            "query_id": found["search"]["query_id"],
-            "event_attributes": {"object": {"object_id": first}, "position": {"ordinal": 1}},
-        }
+        event = EVENT | {"query_id": found["search"]["query_id"]}
         await ask("events", "POST", "/v1/events", event)
         listed = await ask("indexes", "GET", "/v1/indexes")
         other = next(one["version"] for one in listed["versions"] if not one["live"])
@@ -93,6 +94,43 @@ async def answers(root: Path) -> dict[str, Any]:
         for probe in ("livez", "readyz", "healthz", "info"):
             await ask(probe, "GET", f"/{probe}")
     return found
+
+
+async def lines(root: Path) -> dict[str, Any]:
+    """Lines of an NDJSON answer by operation id, one of each outcome."""
+    known = Engine.open(root).bundle.store.ids[0]
+    sent = [
+        {"id": "sku-1", "title": "Oat milk 1 l", "brand": "Oatly", "price": 2.49},
+        {"put": {"id": "sku-1", "title": "Oat milk 1 l", "brand": "Oatly", "price": 2.29}},
+        {"patch": {"id": "sku-1", "price": 2.29}},
+        {"delete": known},
+        {"delete": known},
+        {"id": "sku-2", "title": "Oat milk 2 l", "price": "cheap"},
+    ]
+    body = "".join(json.dumps(line) + "\n" for line in sent)
+    headers = {**AS_ADMIN, "Content-Type": "application/x-ndjson"}
+    async with serving(Settings(index=root, keys=ADMIN)) as (_, client):
+        response = await client.post("/v1/products", content=body, headers=headers)
+        assert response.is_success, response.text
+        return {"post": [json.loads(line) for line in response.text.splitlines()]}
+
+
+async def worded(root: Path) -> dict[str, Any]:
+    """Errors that some routes word otherwise, by the beginning of their path and by code."""
+    full = OSError(28, "No space left on device")
+    async with serving(Settings(index=root, keys=ADMIN)) as (_, client):
+        with patch("os.fsync", side_effect=full):
+            product = {"id": "sku-3", "title": "Oat milk 3 l"}
+            response = await client.post("/v1/products", json=product, headers=AS_ADMIN)
+    kept = EventSettings(path=root.parent / "more-events")
+    async with serving(Settings(index=root, events=kept)) as (app, client):
+        log = app.state.events.log
+        with patch.object(log, "put", lambda *_: False), patch.object(log, "failing", True):
+            unwritten = await client.post("/v1/events", json=EVENT)
+    return {
+        "/v1/products": {"unavailable": response.json()},
+        "/v1/events": {"unavailable": unwritten.json()},
+    }
 
 
 async def problems(root: Path) -> dict[str, Any]:
@@ -165,6 +203,8 @@ def main() -> None:
         shutil.copytree(options.index, root, symlinks=True)
         shutil.copytree((root / "current").resolve(), root / "versions" / "other")
         found = {"answers": asyncio.run(answers(root))}
+        found["lines"] = asyncio.run(lines(root))
+        found["worded"] = asyncio.run(worded(root))
         found["problems"] = dict(sorted(asyncio.run(problems(root)).items()))
     text = json.dumps(found, indent=1, ensure_ascii=False)
     options.out.write_text(text.replace(directory, "/data") + "\n")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from math import exp, log
+from math import exp, inf, log
+from threading import Lock
+from time import perf_counter
 
+from index.budgets import OverBudget
 from index.lexical import LexicalArm
 from index.spelling.deletions import LEAST_FOR_TWO, MOST_LETTERS
 from index.spelling.dictionary import NOTHING, Dictionary
@@ -40,6 +42,9 @@ class Correction:
         return {"from": self.typed, "to": self.meant}
 
 
+_Corrected = tuple[str, tuple[Correction, ...]]
+
+
 @dataclass(frozen=True)
 class _Word:
     """A word of the query and where it stands.
@@ -64,7 +69,8 @@ class Speller:
     def __init__(self, dictionary: Dictionary | None, understood: Callable[[str], bool]) -> None:
         self.dictionary = dictionary or NOTHING
         self._understood = understood
-        self.correct = lru_cache(_CACHE)(self._correct)
+        self._kept: dict[str, _Corrected] = {}
+        self._keeping = Lock()
 
     @classmethod
     def over(cls, dictionary: Dictionary | None, lexical: LexicalArm) -> Speller:
@@ -80,21 +86,33 @@ class Speller:
 
         return cls(dictionary, understood)
 
-    def _correct(self, text: str) -> tuple[str, tuple[Correction, ...]]:
+    def correct(self, text: str, seconds: float = inf) -> _Corrected:
         """The normalised text with its slips mended, and the corrections in order.
 
         A word with a digit beside it (a size, a model number), a word of fewer than three letters
         or very many and a word that the catalogue trusts stay as they are. A query most of whose
         words would stay unknown all the same is not in the shop's language, and stays; so does one
         with more than eight unknown words.
+
+        Raises OverBudget between two words once it has taken `seconds`.
         """
+        kept = self._kept.get(text)
+        if kept is None:
+            kept = self._correct(text, perf_counter() + seconds)
+            with self._keeping:
+                if len(self._kept) >= _CACHE:
+                    del self._kept[next(iter(self._kept))]  # the oldest
+                self._kept[text] = kept
+        return kept
+
+    def _correct(self, text: str, until: float) -> _Corrected:
         trusted = self.dictionary.trusted
         if all(token in trusted for token in text.split(" ")):
             return text, ()
-        words = list(self._words(text))
+        words = list(self._words(text, until))
         if not 0 < sum(not word.settled for word in words) <= MOST_UNKNOWN:
             return text, ()
-        changes = self._changes(words)
+        changes = self._changes(words, until)
         unknown = sum(not word.known for word in words) - sum(span[2] for span in changes)
         if not changes or 2 * unknown > len(words):
             return text, ()
@@ -106,9 +124,10 @@ class Speller:
             at = end
         return "".join((*parts, text[at:])), tuple(corrections)
 
-    def _words(self, text: str) -> Iterator[_Word]:
+    def _words(self, text: str, until: float) -> Iterator[_Word]:
         dictionary = self.dictionary
         for token in re.finditer(r"\S+", text):
+            _go_on(until)
             model = any(character.isdecimal() for character in token[0])
             whole = token[0] in dictionary.trusted or self._understood(token[0])
             for match in _WORD.finditer(text, token.start(), token.end()):
@@ -118,12 +137,13 @@ class Speller:
                 glued = match.end() < token.end()
                 yield _Word(word, match.start(), match.end(), settled, known or model, glued)
 
-    def _changes(self, words: Sequence[_Word]) -> list[tuple[int, int, int, str]]:
+    def _changes(self, words: Sequence[_Word], until: float) -> list[tuple[int, int, int, str]]:
         """(start, end, unknown words mended, replacement) of each correction, in order."""
         found: list[tuple[int, int, int, str]] = []
         read = [word.text for word in words]
         at = 0
         while at < len(words):
+            _go_on(until)
             joined = self._joined(words, at)
             if joined is not None:
                 found.append((words[at].start, words[at + 1].end, 2, joined))
@@ -195,3 +215,8 @@ class Speller:
         apart = self._stay(first.text) + self._stay(second.text)
         chance = _SPACE_ADDED + log(self.dictionary.share(joined))
         return joined if chance > apart + _MARGIN else None
+
+
+def _go_on(until: float) -> None:
+    if perf_counter() > until:
+        raise OverBudget

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from catalog.errors import CatalogError
+from catalog.errors import CatalogError, QueryError
 from index.words.stop_words import stop_words
 
 # Code (ISO 639-1) -> Snowball algorithm. An empty name leaves words as they are.
@@ -64,3 +64,15 @@ def primary_code(tag: str) -> str:
     """The language of a tag, region and script left out: `en` of `en-GB` and `EN_us`."""
     primary = tag.strip().lower().replace("_", "-").partition("-")[0]
     return _SAME.get(primary, primary)
+
+
+def check_language(asked: str, spoken: str) -> None:
+    """Raises QueryError unless the tag `asked` for is of the language that is `spoken`."""
+    if primary_code(asked) != spoken:
+        raise QueryError(
+            "this is not the language of this index",
+            where="lang",
+            expected=spoken,
+            found=repr(asked),
+            hint="Leave lang out, or ask an index built with that language.",
+        )

@@ -13,7 +13,7 @@ from typing import Literal, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from service.encoding.lane import Busy, Job, Lane, Outcome, TextEncoder, Vector
+from service.encoding.lane import Busy, Job, Lane, Outcome, TextEncoder, Unwanted, Vector
 
 Side = Literal["query", "item"]
 _CALL = 64  # texts
@@ -107,11 +107,11 @@ class Bulk:
                 if not loop.is_closed():
                     loop.call_soon_threadsafe(land, place, outcome)
 
-            def empty() -> bool:
-                if given_up or gone():
+            def empty() -> Unwanted:
+                why: Unwanted = "client_gone" if gone() else "too_late" if given_up else ""
+                if why:
                     deliver(Busy())
-                    return True
-                return False
+                return why
 
             return Job(text, deliver, empty)
 

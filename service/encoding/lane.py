@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from time import perf_counter
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float32]
 Outcome = Vector | Exception
+# Why a text is not encoded, as `gradus_shed_total` counts it; empty while somebody waits for it.
+Unwanted = Literal["", "client_gone", "too_late"]
 
 
 class TextEncoder(Protocol):
@@ -32,14 +34,14 @@ class TextEncoder(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A text to encode; `length` in tokens, `gone` says that nobody waits any more.
+    """A text to encode; `length` in tokens, `unwanted` says why nobody waits any more, if so.
 
-    `gone` is not asked again once it has said so.
+    It is not asked again once it has said so.
     """
 
     text: str
     deliver: Callable[[Outcome], None]
-    gone: Callable[[], bool] = lambda: False
+    unwanted: Callable[[], Unwanted] = lambda: ""
     length: int = 0
 
 
@@ -69,7 +71,7 @@ class Lane:
         rows: int = 1,
         *,
         on_batch: Callable[[int], None] = lambda _size: None,
-        on_dropped: Callable[[int], None] = lambda _count: None,
+        on_dropped: Callable[[Unwanted], None] = lambda _why: None,
     ) -> None:
         """`rows` texts a call at most; the hooks run in the thread."""
         self.encoder = encoder
@@ -129,7 +131,7 @@ class Lane:
         for text in call.texts:
             if call.given_up:
                 if not call.outcomes:
-                    self._on_dropped(1)
+                    self._on_dropped("too_late")
                 return
             call.outcomes += self._encode([text])
         call.ready.release()
@@ -142,23 +144,31 @@ class Lane:
 
     def _take(self) -> list[Job]:
         """The job that has waited longest, and those that fit into its call."""
+        batch: list[Job] = []
+        dropped: list[Unwanted] = []
+
+        def take(jobs: Iterable[Job]) -> None:
+            for job in jobs:
+                why = job.unwanted()  # who is told that nobody waits is dropped
+                if why:
+                    dropped.append(why)
+                else:
+                    batch.append(job)
+
         with self._guard:
-            before = len(self._jobs)
-            while self._jobs and self._jobs[0].gone():
-                self._jobs.popleft()
-            batch = [self._jobs.popleft()] if self._jobs else []
+            while self._jobs and not batch:
+                take([self._jobs.popleft()])
             if batch and self._rows > 1:
-                batch += self._alike(batch[0].length, self._rows - 1)
-            dropped = before - len(self._jobs) - len(batch)
-        if dropped:
-            self._on_dropped(dropped)
+                take(self._alike(batch[0].length, self._rows - 1))
+        for why in dropped:
+            self._on_dropped(why)
         return batch
 
     def _alike(self, length: int, most: int) -> list[Job]:
         alike = [job for job in self._jobs if job.length == length][:most]
         for job in alike:
             self._jobs.remove(job)
-        return [job for job in alike if not job.gone()]  # who is told that nobody waits is dropped
+        return alike
 
     def _encode(self, texts: list[str]) -> Sequence[Outcome]:
         self._began = perf_counter()

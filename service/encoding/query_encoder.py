@@ -14,7 +14,7 @@ from service.afterwards import later
 from service.encoding.breaker import Breaker
 from service.encoding.bulk import Bulk, QueueFull, Side
 from service.encoding.choice import Choice
-from service.encoding.lane import Busy, Job, Lane, Outcome, TextEncoder, Vector
+from service.encoding.lane import Busy, Job, Lane, Outcome, TextEncoder, Unwanted, Vector
 from service.encoding.lru import Lru
 from service.encoding.mender import Mender
 from service.encoding.together import Together
@@ -36,9 +36,13 @@ class _Flight:
     landed: asyncio.Future[Outcome]
     passengers: list[tuple[float, Callable[[], bool]]]
 
-    def empty(self) -> bool:
-        now = perf_counter()
-        return all(now > until or gone() for until, gone in list(self.passengers))
+    def empty(self) -> Unwanted:
+        """Why it need not go on: every client has left, or those that are there do not wait."""
+        now, passengers = perf_counter(), list(self.passengers)
+        if all(gone() for _, gone in passengers):
+            return "client_gone"
+        late = all(now > until or gone() for until, gone in passengers)
+        return "too_late" if late else ""
 
 
 class QueryEncoder:
@@ -197,11 +201,11 @@ class QueryEncoder:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(land, found)
 
-        def empty() -> bool:
-            if not flight.empty():
-                return False
-            deliver(Busy())
-            return True
+        def empty() -> Unwanted:
+            why = flight.empty()
+            if why:
+                deliver(Busy())
+            return why
 
         length = self._tokens(text) if self._rows > 1 else 0
         self._lane.submit(Job(text, deliver, empty, length))
@@ -239,5 +243,5 @@ class QueryEncoder:
             encoder,
             rows,
             on_batch=partial(later.add, metrics.BATCH_SIZE.observe),
-            on_dropped=metrics.SHED.labels("client_gone").inc,
+            on_dropped=lambda why: metrics.SHED.labels(why).inc(),
         )

@@ -42,7 +42,7 @@ DIM = 16
 REPOSITORY = Path(__file__).parents[2]
 # However busy the machine: no search goes on without its vector, and none runs out of time.
 PATIENT = EncoderSettings(max_wait_us=60_000_000)
-UNHURRIED = LimitSettings(timeout_ms=60_000)
+UNHURRIED = LimitSettings(timeout_ms=60_000, spelling_ms=60_000.0, facets_ms=60_000.0)
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,11 @@ def serving(browser: Any) -> Callable[..., AbstractContextManager[str]]:
     @contextmanager
     def serve(index: Path, **more: str) -> Iterator[str]:
         plain = {key: value for key, value in os.environ.items() if not key.startswith("GRADUS_")}
-        patient = {"GRADUS_ENCODER__MAX_WAIT_US": "60000000"}
+        patient = {
+            "GRADUS_ENCODER__MAX_WAIT_US": "60000000",
+            "GRADUS_LIMITS__SPELLING_MS": "60000",
+            "GRADUS_LIMITS__FACETS_MS": "60000",
+        }
         with subprocess.Popen(
             [sys.executable, "-m", "gradus", "serve", "--port", "0", "--index", str(index)],
             stdout=subprocess.DEVNULL,

@@ -46,7 +46,7 @@ def app(root: Path, make_encoder: type, monkeypatch: pytest.MonkeyPatch) -> Fast
     settings = Settings(
         index=root,
         encoder=EncoderSettings(max_wait_us=60_000_000),
-        limits=LimitSettings(timeout_ms=60_000),
+        limits=LimitSettings(timeout_ms=60_000, facets_ms=60_000.0),
         keys=KeySettings(admin_sha256=(sha256(KEY.encode()).hexdigest(),)),
     )
     return create_app(settings)

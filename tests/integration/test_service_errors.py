@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import logging
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from time import perf_counter
 
 import httpx
@@ -16,8 +17,9 @@ from index.engine import Engine
 from service.app import create_app
 from service.arrival import Arrival
 from service.schemas import ProblemAnswer
-from service.settings import Settings
+from service.settings import KeySettings, LogSettings, Settings
 from service.state import admission_of, ready_engine
+from service.twice import given_twice
 
 pytestmark = pytest.mark.anyio
 ADMIN_ROUTES = (
@@ -205,7 +207,7 @@ async def test_failures_inside(
     code: str,
     retry: bool,
 ) -> None:
-    def broken(_request: object) -> None:
+    def broken(*_asked: object) -> None:
         raise raised
 
     monkeypatch.setattr(ready_engine(app), "prepare", broken)
@@ -247,6 +249,91 @@ async def test_time_that_passed_before_the_search_began(client: httpx.AsyncClien
         assert "40 ms" in body.detail
         answer = await client.get("/v1/search?q=kettle&timeout_ms=60000")
     assert answer.json()["timing_ms"]["queue"] >= 50
+
+
+@pytest.mark.parametrize(
+    ("log", "took", "timeout_ms", "lines"),
+    [
+        (
+            LogSettings(slow_ms=100, query="on"),
+            0.2,
+            60_000,
+            [("a search", None), ("a batch", None)],
+        ),
+        (LogSettings(slow_ms=100), 0.2, 150, [("a search", "in the"), ("a batch", "in the")]),
+        (LogSettings(slow_ms=60_000), 0.2, 150, []),
+        (LogSettings(slow_ms=0), 0.2, 60_000, []),
+    ],
+)
+async def test_what_is_slow_is_logged(
+    engine: Engine,
+    caplog: pytest.LogCaptureFixture,
+    log: LogSettings,
+    took: float,
+    timeout_ms: int,
+    lines: list[tuple[str, str | None]],
+) -> None:
+    app = create_app(Settings(log=log), engine)
+    asked = {"searches": [{"q": "kettle"}, {"q": "mug"}], "timeout_ms": timeout_ms}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("service.observer.Arrival", lambda: Arrival(at=perf_counter() - took))
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client,
+        ):
+            await client.get(f"/v1/search?q=kettle&timeout_ms={timeout_ms}")
+            await client.post("/v1/search:batch", json=asked)
+    found = [one for one in caplog.records if one.getMessage().endswith("was slow")]
+    assert [one.getMessage() for one in found] == [f"{what} was slow" for what, _ in lines]
+    for record, (what, where) in zip(found, lines, strict=True):
+        fields = record.fields  # type: ignore[attr-defined]
+        assert fields["timing_ms"]["total"] >= fields["timing_ms"]["queue"] >= 200
+        assert fields.get("searches", 1) == (2 if what == "a batch" else 1)
+        assert fields.get("q") == ("kettle" if log.query == "on" and what == "a search" else None)
+        if where is None:
+            assert fields["hits"] > 0
+        else:
+            assert fields["code"] == "deadline_exceeded"
+            assert where in fields["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointers"),
+    [
+        ("/v1/search", b'{"q": "a", "limit": 5, "q": "b"}', "#/q"),
+        ("/v1/search", b'{"q": "a", "\\u0071" : "b"}', "#/q"),
+        ("/v1/search:batch", b'{"searches": [{"q": "a"}, {"q": "b", "q": "c"}]}', "#/searches/1/q"),
+        ("/v1/embed", b'{"texts": ["a"], "texts": [], "texts": ["b"]}', "#/texts"),
+        ("/v1/products", b'{"id": "a", "title": "t", "values": {"x": 1, "x": 2}}', "#/values/x"),
+        ("/v1/products", b'{"id": "a", "id": "b", "title": "t", "title": ""}', "#/id #/title"),
+        ("/v1/search", b'{"q": "a:b", "sort": ["price:asc"]}', None),
+        ("/v1/search", b'{"q": "a:\\"q\\":\\"", "filter": ""}', None),
+    ],
+)
+async def test_a_name_that_stands_twice_in_a_body(
+    client: httpx.AsyncClient, path: str, body: bytes, pointers: str | None
+) -> None:
+    keys = KeySettings(admin_sha256=(sha256(b"key").hexdigest(),))
+    headers = {"Content-Type": "application/json", "X-API-Key": "key"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("service.keys.settings_of", lambda _app: Settings(keys=keys))
+        response = await client.post(path, content=body, headers=headers)
+    if pointers is None:
+        assert response.status_code == 200
+    else:
+        said = problem(response, 422, "invalid_parameter")
+        assert " ".join(fault.pointer for fault in said.errors) == pointers
+        assert {fault.message for fault in said.errors} == {"given more than once"}
+
+
+@pytest.mark.parametrize(("depth", "found"), [(400, 1), (5_000, 0)])
+@pytest.mark.parametrize(("begin", "end"), [(b"[", b"]"), (b'{"a":', b"}")])
+def test_a_deep_body_is_looked_through_or_let_be(
+    depth: int, found: int, begin: bytes, end: bytes
+) -> None:
+    body = begin * depth + b'{"b": 1, "b": 2}' + end * depth
+    assert len(given_twice(body, 0)) == found
+    assert given_twice(b'{"a": ' + b"9" * 5000 + b"}", 0) == []  # nor is a long number a defect
 
 
 @pytest.mark.parametrize("route", ["/readyz", "/healthz", "/info", "/v1/search?q=a"])

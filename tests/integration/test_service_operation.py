@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
+from index.engine import Engine
 from service import metrics
+from service.app import create_app
 from service.operation_schemas import Health, Info, Live
 from service.page import PAGES, content_policy
+from service.settings import EncoderSettings, LimitSettings, Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -69,6 +74,38 @@ async def test_metrics_count_what_happened(client: httpx.AsyncClient) -> None:
     assert grown("gradus_relevance_count") == 1
     assert grown("gradus_no_confident_match_total") == 1
     assert after["gradus_index_products", frozenset()] == 120
+
+
+async def test_spelling_and_facets_over_their_budget_are_left_out(
+    built_index: Path, engine: Engine
+) -> None:
+    hurried = LimitSettings(timeout_ms=60_000, spelling_ms=1e-6, facets_ms=1e-6)
+    patient = EncoderSettings(max_wait_us=60_000_000)
+    app = create_app(Settings(index=built_index, limits=hurried, encoder=patient), engine)
+    asked = {"q": "bleu ketle", "facets": ["brand"]}
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client,
+    ):
+        before = samples((await client.get("/metrics")).text)
+        found = await client.get("/v1/search?q=bleu+ketle&facets=brand")
+        batch = await client.post("/v1/search:batch", json={"searches": [asked]})
+        after = samples((await client.get("/metrics")).text)
+    assert "etag" not in found.headers
+    for answer in (found.json(), batch.json()["results"][0]):
+        assert answer["degraded"] == ["spelling:slow", "facets:slow"]
+        assert (answer["query"]["normalized"], answer["facets"]) == ("bleu ketle", {})
+    for component in ("spelling", "facets"):
+        labels = frozenset({"component": component, "reason": "slow"}.items())
+        key = "gradus_degraded_total", labels
+        assert after[key] - before.get(key, 0.0) == 2
+
+
+async def test_the_protocol_is_told_what_answers_of_its_own_need(app: FastAPI) -> None:
+    async with app.router.lifespan_context(app) as told:
+        assert told["vary"] == "vary: Accept-Encoding\r\n"
+        paths = {path for path in app.openapi()["paths"] if "{" not in path}
+        assert told["routes"] == paths
 
 
 async def test_methods_of_strangers_make_no_series(client: httpx.AsyncClient) -> None:

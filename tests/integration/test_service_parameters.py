@@ -1,13 +1,18 @@
-"""`alpha` and `min_relevance` over HTTP, and HEAD wherever GET is answered."""
+"""`alpha` and `min_relevance`, HEAD wherever GET is answered, and what no route takes."""
 
 from __future__ import annotations
 
+from hashlib import sha256
 from itertools import pairwise
+from pathlib import Path
 
 import httpx
 import pytest
 
+from index.engine import Engine
+from service.app import create_app
 from service.schemas import ProblemAnswer
+from service.settings import KeySettings, Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -100,3 +105,36 @@ async def test_head_where_there_is_no_get(client: httpx.AsyncClient) -> None:
     assert refused.status_code == 405
     assert "HEAD" in (await client.put("/livez")).headers["allow"]
     assert "HEAD" not in refused.headers["allow"]
+
+
+async def test_routes_that_take_nothing_in_their_address_refuse_what_is_there(
+    built_index: Path, engine: Engine
+) -> None:
+    keys = KeySettings(admin_sha256=(sha256(b"key").hexdigest(),))
+    app = create_app(Settings(index=built_index, keys=keys), engine)
+    operations = {
+        (method, path): operation["responses"]
+        for path, methods in app.openapi()["paths"].items()
+        for method, operation in methods.items()
+        if (path.startswith("/v1/") or path == "/info")
+        and not any(one["in"] == "query" for one in operation.get("parameters", ()))
+    }
+    assert len(operations) == 12
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client,
+    ):
+        for (method, path), responses in operations.items():
+            place = path.replace("{id}", "sku-1").replace("{version}", "v")
+            sent = f"{place}?limit=1&bogus=&limit=2"
+            response = await client.request(method, sent, headers={"X-API-Key": "key"})
+            problem = ProblemAnswer.model_validate_json(response.content)
+            assert (response.status_code, problem.code) == (422, "invalid_parameter"), sent
+            assert [fault.pointer for fault in problem.errors] == ["#/limit", "#/bogus"]
+            assert "422" in responses
+            if path.startswith("/v1/indexes"):
+                assert (await client.request(method, sent)).status_code == 401  # before all else
+        many = "&".join(f"p{number}=" for number in range(1000))
+        response = await client.post(f"/v1/search?{many}", json={"q": "kettle"})
+        assert len(response.json()["errors"]) == 20
+        assert (await client.post("/v1/search?", json={"q": "kettle"})).status_code == 200

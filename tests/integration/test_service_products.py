@@ -172,8 +172,27 @@ async def test_any_id(client: httpx.AsyncClient, name: str) -> None:
     refused(await client.patch(path, json={"stock": 9}, headers=ADMIN), 404, "no_such_product")
 
 
+async def test_requests_are_counted_by_the_route_as_it_is_documented(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "gradus.access"):
+        await one(client, "p001")
+    (record,) = (each for each in caplog.records if each.name == "gradus.access")
+    assert record.fields["route"] == "/v1/products/{id}"  # type: ignore[attr-defined]
+    text = (await client.get("/metrics")).text
+    assert 'method="GET",route="/v1/products/{id}",status="200"' in text
+    assert ":any" not in text
+
+
 async def test_empty_id_is_no_product(client: httpx.AsyncClient) -> None:
     refused(await client.get("/v1/products/"), 404, "no_such_product")
+    refused(
+        await client.patch("/v1/products/", json={"price": 1}, headers=ADMIN),
+        404,
+        "no_such_product",
+    )
+    problem = refused(await client.delete("/v1/products/", headers=ADMIN), 422, "invalid_parameter")
+    assert [fault.pointer for fault in problem.errors] == ["#/id"]
     problem = refused(
         await client.post("/v1/products", json=FLASK | {"id": " "}, headers=ADMIN),
         422,
@@ -202,6 +221,9 @@ async def test_wrong_product(client: httpx.AsyncClient, value: Any, pointers: st
     response = await client.post("/v1/products", json=value, headers=ADMIN)
     problem = refused(response, 422, "invalid_parameter")
     assert " ".join(fault.pointer for fault in problem.errors) == pointers
+    for fault in problem.errors:
+        name = fault.pointer[2:]  # said once
+        assert not name or not fault.message.startswith(f"{name}:")
     line = (await client.post("/v1/products", content=json.dumps(value), headers=LINES)).json()
     assert (line["line"], line["outcome"]) == (1, "invalid")
     assert " ".join(fault["pointer"] for fault in line["errors"]) == pointers

@@ -19,8 +19,11 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from catalog.errors import GradusError, ServingError
+from service import preflight
 from service.afterwards import SECONDS
 from service.schemas import ProblemAnswer, SearchAnswer
+from service.settings import EventSettings, Settings
 
 GRADUS = [sys.executable, "-m", "gradus"]
 REPOSITORY = Path(__file__).parents[2]
@@ -130,8 +133,16 @@ def test_heads_without_end_are_refused_in_the_same_shape(served_index: Path) -> 
             with contextlib.suppress(ConnectionError):
                 for _ in range(100):
                     raw.sendall(b"x" * 10_000)
-        refused = dict(re.findall(r'status="(4\d\d)"\} (\S+)', get(f"{url}/metrics").decode()))
-        assert refused == {"400": "1.0", "414": "1.0", "431": "2.0"}
+        refused = re.findall(
+            r'requests_total\{method="(.+)",route="(.+)",status="(4\d\d)"\} 1.0',
+            get(f"{url}/metrics").decode(),
+        )
+        assert sorted(refused) == [
+            ("GET", "/", "431"),
+            ("GET", "/livez", "431"),
+            ("GET", "/v1/search", "414"),
+            ("other", "unmatched", "400"),
+        ]
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=20)
     assert process.returncode == 0
@@ -197,6 +208,32 @@ except ServingError as error:
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     failures = [line for line in lines if "there is no index here" in json.dumps(line)]
     assert 1 <= len(failures) <= 4
+
+
+def test_the_supervisor_holds_nothing_of_the_index(served_index: Path) -> None:
+    with serving("--index", str(served_index), "--workers", "2") as (_, process):
+        mapped = Path(f"/proc/{process.pid}/maps").read_text()
+        assert len(children(process.pid)) == 2
+    assert "/uvicorn" in mapped or "httptools" in mapped  # it is the one that was meant
+    for heavy in (str(served_index), "onnxruntime", "numpy", "tokenizers", "hnswlib"):
+        assert heavy not in mapped
+
+
+def test_a_check_that_is_killed_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "check", lambda _: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(ServingError, match=r"without saying what it found \(found exit status -9"):
+        preflight.check_apart(Settings())
+
+
+def test_what_a_check_finds_and_raises_comes_over(served_index: Path, tmp_path: Path) -> None:
+    assert preflight.check_apart(Settings(index=served_index)) == (120, 120)
+    events = EventSettings(path=Path("/proc/events"))
+    for wrong in (Settings(index=tmp_path), Settings(index=served_index, events=events)):
+        with pytest.raises(GradusError) as here:
+            preflight.check(wrong)
+        with pytest.raises(type(here.value)) as there:
+            preflight.check_apart(wrong)
+        assert str(there.value) == str(here.value)
 
 
 def children(pid: int) -> list[int]:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import QueryError
+from index.budgets import Budgets
 from index.build import BuildSettings, build_index
 from index.dense import DenseSettings
 from index.engine import Engine
@@ -200,12 +201,69 @@ def test_without_a_vector_the_lexical_arm_answers_alone(engine):
     ]
 
 
+def test_what_is_over_its_budget_is_left_out(engine):
+    asked = SearchRequest("red ketle", facets=("brand",))
+    whole = engine.search(asked)
+    assert (whole.query.normalized, whole.degraded) == ("red kettle", ())
+    assert whole.facets["brand"]
+    for budgets, said in (
+        (Budgets(spelling=0.0), ("spelling:slow",)),
+        (Budgets(facets=0.0), ("facets:slow",)),
+        (Budgets(spelling=0.0, facets=0.0), ("spelling:slow", "facets:slow")),
+    ):
+        engine.speller._kept.clear()
+        prepared = engine.prepare(asked, budgets)
+        result = engine.answer(prepared, engine.encode(prepared))
+        assert result.degraded == said
+        spelt = budgets.spelling > 0.0
+        assert result.query.normalized == ("red kettle" if spelt else "red ketle")
+        assert bool(result.query.corrections) == spelt
+        assert bool(result.facets) == (budgets.facets > 0.0)
+    plain = engine.prepare(SearchRequest("red kettle"), Budgets(spelling=0.0, facets=0.0))
+    assert engine.answer(plain, engine.encode(plain)).degraded == ()  # nothing to do
+
+
 def test_a_custom_alpha_is_not_covered(engine):
     shipped = engine.search(SearchRequest("red kettle"))
     custom = engine.search(SearchRequest("red kettle", alpha=0.9, explain=True))
     assert shipped.index.calibration.startswith("default-")
     assert custom.index.calibration == "not_covered"
     assert custom.hits[0].explain.alpha == 0.9
+
+
+def test_an_answer_that_its_bounds_leave_empty_says_why(engine):
+    whole = engine.search(SearchRequest("red kettle"))
+    assert "cut" not in whole.plan
+    best = whole.hits[0].relevance
+    assert best < 1.0
+    for bounds, named in (
+        ({"min_relevance": 1.0}, "min_relevance=1"),
+        ({"min_relevance": 1.0, "min_tier": "irrelevant"}, "min_relevance=1"),
+    ):
+        empty = engine.search(SearchRequest("red kettle", **bounds))
+        assert (empty.hits, empty.total.value) == ((), 0)
+        assert not empty.no_confident_match, "there is something worth showing, and it was cut"
+        assert empty.plan["cut"] == (
+            f"nothing passes {named}: the best candidate has relevance {best:g}"
+        )
+    nothing = engine.search(SearchRequest("zqxv wkjh"))
+    assert nothing.no_confident_match
+    assert "cut" not in nothing.plan
+    asked = engine.search(SearchRequest("zqxv wkjh", min_relevance=0.99, min_tier="irrelevant"))
+    assert asked.no_confident_match
+    assert "nothing passes min_relevance=0.99" in asked.plan["cut"]
+
+
+def test_a_tier_that_nothing_reaches_is_named(engine):
+    substitutes = next(
+        request
+        for query in ("kettle lid", "shoe", "big red", "lamp bed", "red", "cotton")
+        for request in (SearchRequest(query),)
+        if (found := engine.search(request)).hits and found.hits[0].tier == "substitute"
+    )
+    empty = engine.search(replace(substitutes, min_tier="exact"))
+    assert (empty.hits, empty.no_confident_match) == ((), False)
+    assert "nothing passes min_tier=exact" in empty.plan["cut"]
 
 
 def test_a_page_past_the_end_says_why(engine):

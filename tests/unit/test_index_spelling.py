@@ -8,6 +8,7 @@ import pytest
 from catalog.errors import BundleError
 from catalog.model import Product
 from catalog.slips import with_a_slip
+from index.budgets import OverBudget
 from index.lexical_build import LexicalBuilder
 from index.spelling.build import learn
 from index.spelling.deletions import Deletions
@@ -107,6 +108,22 @@ def test_what_is_known_or_hopeless_stays(speller, typed):
 
 def test_a_space_too_many_is_taken_out(speller):
     assert speller.correct("tooaster matt ress")[0] == "toaster mattress"
+
+
+def test_a_correction_over_its_budget_is_given_up_and_not_kept(speller):
+    with pytest.raises(OverBudget):
+        speller.correct("tooaster matress", 0.0)
+    assert speller.correct("tooaster matress")[0] == "toaster mattress"
+    assert speller.correct("tooaster matress", 0.0)[0] == "toaster mattress"  # that is known now
+    assert speller.correct("kettle", 0.0) == ("kettle", ())
+
+
+def test_the_oldest_corrections_are_forgotten(shop, dictionary, monkeypatch):
+    monkeypatch.setattr("index.spelling.speller._CACHE", 2)
+    speller = Speller.over(dictionary, shop[1])
+    for typed in ("tooaster", "matress", "keybord"):
+        speller.correct(typed)
+    assert list(speller._kept) == ["matress", "keybord"]
 
 
 def test_without_a_dictionary_everything_stays(shop):

@@ -234,14 +234,15 @@ def test_an_encoder_that_is_let_go_while_it_is_out_is_not_counted(encoder: Scrip
 def outcomes(lane: Lane, jobs: list[tuple[str, int, bool]]) -> None:
     done = threading.Semaphore(0)
     for text, length, gone in jobs:
-        lane.submit(Job(text, lambda _found: done.release(), lambda gone=gone: gone, length))
+        why = "client_gone" if gone else ""
+        lane.submit(Job(text, lambda _found: done.release(), lambda why=why: why, length))
     for _ in [job for job in jobs if not job[2]]:
         assert done.acquire(timeout=PATIENCE)
 
 
 def test_calls_hold_texts_of_one_length_and_nothing_for_nobody(encoder: Scripted) -> None:
     sizes: list[int] = []
-    dropped: list[int] = []
+    dropped: list[str] = []
     lane = Lane(encoder, rows=2, on_batch=sizes.append, on_dropped=dropped.append)
     encoder.mode = "hang"  # until all of them wait
     lane.submit(Job("first", lambda _found: None))
@@ -252,7 +253,7 @@ def test_calls_hold_texts_of_one_length_and_nothing_for_nobody(encoder: Scripted
     outcomes(lane, jobs)
     lane.close()
     assert encoder.calls[1:] == [["a", "c"], ["bb"], ["d"]]
-    assert sum(dropped) <= 1  # the last one may still be waiting
+    assert dropped in ([], ["client_gone"])  # the last one may still be waiting
     assert max(sizes) == 2
 
 
@@ -264,13 +265,52 @@ def test_who_has_gone_is_asked_once(encoder: Scripted) -> None:
     eventually(lambda: encoder.calls == [["first"]])
     encoder.mode = "well"
     lane.submit(Job("a", lambda _found: None))
-    lane.submit(Job("b", lambda _found: None, lambda: asked.append("b") or True))
+    lane.submit(Job("b", lambda _found: None, lambda: asked.append("b") or "client_gone"))
     encoder.release.set()
     eventually(lambda: ["a"] in encoder.calls)
     lane.submit(Job("c", lambda _found: None))
     eventually(lambda: ["c"] in encoder.calls)
     assert asked == ["b"]
     lane.close()
+
+
+@pytest.mark.parametrize(
+    ("gone", "patience", "why"),
+    [(False, 0.01, "too_late"), (True, 0.01, "client_gone"), (True, PATIENCE, "client_gone")],
+)
+@pytest.mark.parametrize("many", [False, True])
+def test_it_is_told_apart_why_a_text_is_not_encoded(
+    encoder: Scripted, gone: bool, patience: float, why: str, many: bool
+) -> None:
+    def shed() -> dict[str, float]:
+        reasons = "client_gone", "too_late"
+        found = {
+            one: REGISTRY.get_sample_value("gradus_shed_total", {"reason": one}) for one in reasons
+        }
+        return {one: value or 0.0 for one, value in found.items()}
+
+    made, _ = serving(encoder, "queued", max_wait=PATIENCE)
+
+    async def ask() -> None:
+        encoder.mode = "hang"
+        ask = made.many if many else lambda texts, *more: made.vector(texts[0], *more)
+        first = asyncio.create_task(ask(["tea"], PATIENCE, lambda: False))
+        while ["tea"] not in encoder.calls:
+            await asyncio.sleep(0.001)
+        second = asyncio.create_task(ask(["milk"], patience, lambda: gone))
+        await asyncio.sleep(0.05)
+        encoder.mode = "well"
+        encoder.release.set()
+        await asyncio.gather(first, second)
+
+    before = shed()
+    asyncio.run(ask())
+    eventually(lambda: shed() != before)
+    assert {one: shed()[one] - before[one] for one in before if shed()[one] != before[one]} == {
+        why: 1.0
+    }
+    assert ["milk"] not in encoder.calls
+    made.close()
 
 
 def test_lane_lets_go_of_what_hangs(encoder: Scripted) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
+from prometheus_client.parser import text_string_to_metric_families
 
 from service import protocol
 from service.app import create_app
+from service.metrics import HITS
 from service.openapi_examples import examples
 from service.problems import TITLES
 from service.settings import LimitSettings, Settings
@@ -45,9 +47,65 @@ def test_every_answer_has_an_example_that_is_one(
     content = good["content"].get("application/json")
     if path in ("/", "/workbench", "/metrics"):
         assert content is None
+        (text,) = good["content"].values()
+        assert text["example"].endswith("\n")
         return
     assert allowed(content["schema"], content["example"])
     assert not allowed(content["schema"], {"no": "such answer"})
+
+
+def test_lines_of_ndjson_have_an_example_of_each_kind() -> None:
+    answer = DOCUMENT["paths"]["/v1/products"]["post"]["responses"]["200"]
+    lines = answer["content"]["application/x-ndjson"]
+    outcomes = {"added", "replaced", "unchanged", "deleted", "not_found", "invalid"}
+    assert set(lines["examples"]) == outcomes
+    for outcome, example in lines["examples"].items():
+        assert allowed(lines["schema"], example["value"])
+        assert example["value"]["outcome"] == outcome
+
+
+def test_the_example_of_the_metrics_is_what_they_look_like() -> None:
+    answer = DOCUMENT["paths"]["/metrics"]["get"]["responses"]["200"]
+    (text,) = answer["content"].values()
+    (hits,) = text_string_to_metric_families(text["example"])
+    assert f"# HELP gradus_hits_total {HITS._documentation}\n" in text["example"]
+    assert [sample.labels["tier"] for sample in hits.samples] == ["exact", "substitute"]
+
+
+def codes(path: str, method: str, status: str) -> set[str]:
+    answer = DOCUMENT["paths"][path][method]["responses"][status]
+    return set(answer["content"]["application/problem+json"]["examples"])
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
+def test_rates_bound_search_keys_alone(path: str, method: str, operation: dict[str, Any]) -> None:
+    if "429" in operation["responses"]:
+        closed = "403" in operation["responses"]
+        assert codes(path, method, "429") == {"overloaded"} | (
+            set() if closed else {"rate_limited"}
+        )
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "said"),
+    [
+        ("/v1/products", "post", "journal cannot be written"),
+        ("/v1/products/{id}", "patch", "journal cannot be written"),
+        ("/v1/products/{id}", "delete", "journal cannot be written"),
+        ("/v1/products/{id}", "get", None),
+        ("/v1/events", "post", "events cannot be written"),
+        ("/v1/embed", "post", "encoder is out of order"),
+        ("/v1/search", "get", None),
+    ],
+)
+def test_what_cannot_be_done_is_said_as_the_route_says_it(
+    path: str, method: str, said: str | None
+) -> None:
+    assert ("unavailable" in codes(path, method, "503")) is (said is not None)
+    if said is not None:
+        answer = DOCUMENT["paths"][path][method]["responses"]["503"]
+        examples = answer["content"]["application/problem+json"]["examples"]
+        assert said in examples["unavailable"]["value"]["detail"]
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)

@@ -12,7 +12,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from service import cors
+from service import compression, cors, metrics
 from service.admission import Admission
 from service.protocol import ProblemProtocol
 from service.settings import LimitSettings
@@ -80,7 +80,9 @@ async def shop(burst: int = 8, **limits: float) -> AsyncIterator[tuple[Shop, Adm
         connection._unset_keepalive_if_required()
 
 
-async def read(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+async def read(
+    reader: asyncio.StreamReader, *, bodiless: bool = False
+) -> tuple[int, dict[str, str], bytes]:
     async with asyncio.timeout(30):
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = {}
@@ -90,7 +92,7 @@ async def read(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes
         return (
             int(head[0].split()[1]),
             headers,
-            await reader.readexactly(int(headers["content-length"])),
+            await reader.readexactly(0 if bodiless else int(headers["content-length"])),
         )
 
 
@@ -152,6 +154,71 @@ async def test_a_page_of_another_origin_can_read_that_the_worker_is_full() -> No
         writer.write(GET.replace(b"X-Request-ID: mine", b"Origin: https://evil.example"))
         _, headers, _ = await read(reader)
         assert ("access-control-allow-origin" in headers, headers["vary"]) == (False, "Origin")
+
+
+def counted(**labels: str) -> float:
+    found = metrics.REGISTRY.get_sample_value("gradus_http_requests_total", labels)
+    return found or 0.0
+
+
+@pytest.mark.parametrize(
+    ("asked", "method", "path", "route"),
+    [
+        (b"GET /v1/search?q=tea", "GET", "/v1/search", "/v1/search"),
+        (b"HEAD /v1/search?q=tea", "HEAD", "/v1/search", "/v1/search"),
+        (b"GET /v1/%73earch?q=tea", "GET", "/v1/search", "/v1/search"),
+        (b"GET /v1/nothing", "GET", "/v1/nothing", "unmatched"),
+        (b"SUBSCRIBE /v1/search", "other", "/v1/search", "/v1/search"),
+    ],
+)
+async def test_a_refused_search_is_one_of_its_route(
+    asked: bytes, method: str, path: str, route: str
+) -> None:
+    labels = {"method": method, "route": route, "status": "429"}
+    async with shop() as (server, admission):
+        server.state |= {"routes": {"/v1/search"}, "vary": compression.VARY_LINE}
+        reader, writer = await server.connect()
+        fill(admission)
+        before = counted(**labels)
+        writer.write(asked + b" HTTP/1.1\r\nHost: shop\r\n\r\n")
+        status, headers, body = await read(reader, bodiless=method == "HEAD")
+        assert (status, headers["vary"]) == (429, "Accept-Encoding")
+        assert headers["x-content-type-options"] == "nosniff"
+        assert int(headers["content-length"]) > 0
+        if method != "HEAD":
+            assert orjson.loads(body)["instance"] == path
+        assert counted(**labels) == before + 1
+        writer.write(LIVEZ)  # nothing is left over of the answer before
+        assert (await read(reader))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "path"),
+    [
+        (b"GET /livez?x=" + b"x" * 70_000 + b" HTTP/1.1\r\n", 414, "/livez"),
+        (b"POST /livez HTTP/1.1\r\nCookie: " + b"x" * 70_000 + b"\r\n\r\n", 431, "/livez"),
+        (b"POST /livez HTTP/1.1\r\nCookie: " + b"x" * 140_000, 431, "/livez"),
+        (b"\r\n" * 70_000, 431, ""),
+        (b"GET /livez HTTP/1.1\r\nno header\r\n\r\n", 400, ""),
+    ],
+)
+async def test_what_is_refused_unread_says_where(
+    sent: bytes, status: int, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    method = sent.split(b" ")[0].decode() if path else "other"
+    labels = {"method": method, "route": path or "unmatched", "status": str(status)}
+    before = counted(**labels)
+    async with shop() as (server, _):
+        server.state |= {"routes": {"/livez"}, "vary": compression.VARY_LINE}
+        reader, writer = await server.connect()
+        writer.write(sent)
+        found, headers, body = await read(reader)
+    assert (found, headers["vary"]) == (status, "Accept-Encoding")
+    assert headers["x-content-type-options"] == "nosniff"
+    assert orjson.loads(body)["instance"] == path
+    assert counted(**labels) == before + 1
+    (fields,) = (one.fields for one in caplog.records if hasattr(one, "fields"))
+    assert (fields.get("method", "other"), fields.get("path", "")) == (method, path)
 
 
 @pytest.mark.parametrize("number", [100, 101])
