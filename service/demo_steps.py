@@ -23,6 +23,13 @@ from service.demo_process import DemoError, StopSign, run_process
 
 RECORD = "steps.json"
 RECIPE = "demo"
+# What else decides: package and files. An upgrade makes shop and index anew, which takes seconds;
+# training, which takes minutes, only when its recipe or the shop's data have changed.
+_GOES_BY = {
+    "data": ("catalog.demo", "*.py"),
+    "train": ("training", f"{RECIPE}.toml"),
+    "index": ("index", "*.py"),
+}
 Say = Callable[[str], None]
 
 
@@ -141,10 +148,10 @@ def command_line(out: Path, step: Step) -> list[str]:
 
 
 def _key(out: Path, step: Step) -> str:
-    """Hash of all that decides what the step writes: its command, its inputs, its recipe."""
+    """Hash of all that decides what the step writes: its command, its inputs, what it goes by."""
     inputs = [fingerprint(out / path, _kind_of(path)) for path in step.reads]
-    recipe = _recipe_hash() if step.name == "train" else ""
-    return hashlib.sha256(json.dumps([step.command, inputs, recipe]).encode()).hexdigest()
+    goes_by = _hash_of_files(*_GOES_BY[step.name]) if step.name in _GOES_BY else ""
+    return hashlib.sha256(json.dumps([step.command, inputs, goes_by]).encode()).hexdigest()
 
 
 def _kind_of(path: str) -> str:
@@ -153,12 +160,12 @@ def _kind_of(path: str) -> str:
     )
 
 
-def _recipe_hash() -> str:
-    # The file is looked up, not imported: the service knows nothing of the training room.
-    room = importlib.util.find_spec("training")
+def _hash_of_files(package: str, pattern: str) -> str:
+    # They are looked up, not imported: the service knows nothing of the training room.
+    room = importlib.util.find_spec(package)
     folders = list(room.submodule_search_locations or ()) if room else []
-    files = sorted(file for folder in folders for file in Path(folder).rglob(f"{RECIPE}.toml"))
-    return "".join(hash_file(file) for file in files)
+    files = sorted(file for folder in folders for file in Path(folder).rglob(pattern))
+    return hashlib.sha256("".join(hash_file(file) for file in files).encode()).hexdigest()
 
 
 def _execute(out: Path, step: Step, sign: StopSign) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shlex
 import sys
@@ -62,6 +63,26 @@ def test_damaged_artefact_is_made_again(tmp_path: Path, commands: list[str], dam
         (tmp_path / "b.txt").write_text("something else")
     demo_steps.run(tmp_path, STEPS, lambda _line: None)
     assert commands == ["a", "b", "c", "b"]  # c's input came out the same
+
+
+def test_step_is_done_again_when_what_it_goes_by_has_changed(
+    tmp_path: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "__init__.py").write_text("")
+    (tmp_path / "shop" / "rules.py").write_text("old")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(demo_steps, "_GOES_BY", {"b": ("shop", "*.py")})
+    for rules in ("old", "old", "new"):
+        (tmp_path / "shop" / "rules.py").write_text(rules)
+        demo_steps.run(tmp_path, STEPS, lambda _line: None)
+    assert commands == ["a", "b", "c", "b"]
+
+
+def test_what_steps_go_by_is_there() -> None:
+    for package, pattern in demo_steps._GOES_BY.values():
+        (folder,) = importlib.util.find_spec(package).submodule_search_locations
+        assert list(Path(folder).rglob(pattern)), f"{package} has no {pattern}"
 
 
 def test_broken_record_is_no_record(tmp_path: Path, commands: list[str]) -> None:
