@@ -22,6 +22,14 @@ Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Tops:
+    """Best score of each query that found anything, (queries,); `half_known` as in `FirstPages`."""
+
+    scores: Scores
+    half_known: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
 class FirstPages:
     """First pages of some queries in one mode, best first.
 
@@ -35,11 +43,10 @@ class FirstPages:
     half_known: NDArray[np.bool_]
 
     @property
-    def top(self) -> Scores:
-        """Best score of each query that found anything."""
-        tops = self.scores[:, 0]
-        found: Scores = tops[np.isfinite(tops)]
-        return found
+    def top(self) -> Tops:
+        """Best scores of the queries that found anything."""
+        found = np.isfinite(self.scores[:, 0])
+        return Tops(self.scores[found, 0], self.half_known[found])
 
     def of(self, queries: NDArray[np.int64] | Sequence[int]) -> FirstPages:
         """The pages of these, by their places."""
@@ -78,7 +85,7 @@ def first_pages(
 def tops_of(engine: Engine, queries: Iterable[str], alpha: float) -> dict[Mode, Scores]:
     """Best score by mode of each of `queries` that holds a word of the catalogue."""
     pages = first_pages(engine, {query: {} for query in queries}, alpha)
-    return {mode: of_mode.top for mode, of_mode in pages.items()}
+    return {mode: of_mode.top.scores for mode, of_mode in pages.items()}
 
 
 def nearest_cosines(engine: Engine, queries: list[str], depth: int) -> Scores:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from index.calibrating.found import FirstPages
+from index.calibrating.found import FirstPages, Tops
 from index.calibrating.policies import (
     CLOSED,
     Policy,
@@ -31,7 +31,7 @@ Scores = NDArray[np.float64]
 UNKNOWN_SILENT = 0.998
 HALF_KNOWN_SILENT = 0.975
 UNRELATED_SILENT = 0.75
-LOST = 1 / 70  # of real queries, at most, to nonsense; half of the one in 35 that is bearable
+LOST = 1 / 70  # of real queries, at most, to either kind; half of the one in 35 that is bearable
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Company:
     products nearest to them.
     """
 
-    real: Mapping[Mode, Scores]
+    real: Mapping[Mode, Tops]
     half_known: Mapping[Mode, Scores]
     unrelated: Mapping[Mode, Scores]
     unknown: Scores
@@ -123,24 +123,26 @@ def cuts_above(
     `relevance` and `grades` (n,) are of judged and drawn pairs. An arm alone has one pair of cuts
     for both.
     """
-    real = company.real[mode]
-    known = _floor(link, company.unrelated[mode], UNRELATED_SILENT, real)
-    half = max(known, _floor(link, company.half_known[mode], HALF_KNOWN_SILENT, real))
-    strict = balanced(relevance, grades, half)
+    real, unsure = company.real[mode].scores, company.real[mode].half_known
+    most = int(LOST * max(0, len(real) - 1))
+    nonsense = company.half_known[mode]
     if mode != "hybrid":
+        strict = balanced(relevance, grades, _floor(link, nonsense, HALF_KNOWN_SILENT, real, most))
         return strict, strict
-    cuts = balanced(relevance, grades, known)
+    known = _floor(link, company.unrelated[mode], UNRELATED_SILENT, real[~unsure], most)
+    half = _floor(link, nonsense, HALF_KNOWN_SILENT, real[unsure], most)
+    cuts, strict = (balanced(relevance, grades, floor) for floor in (known, max(known, half)))
     return cuts, Thresholds(max(cuts.exact, strict.exact), strict.substitute)
 
 
-def _floor(link: Link, nonsense: Scores, silent: float, real: Scores) -> float:
-    """The relevance that a share `silent` of nonsense does not reach, and most real queries do."""
-    if not len(nonsense) or not len(real):
+def _floor(link: Link, nonsense: Scores, silent: float, real: Scores, most: int) -> float:
+    """The relevance that a share `silent` of nonsense does not reach; `most` of `real` do not."""
+    if not len(nonsense):
         return 0.0
-    wanted = float(np.quantile(nonsense, silent, method="higher"))
-    bearable = float(np.quantile(real, LOST, method="lower"))
-    floor = link.relevance(np.array([min(wanted, bearable)]))
-    return float(floor[0])
+    score = float(np.quantile(nonsense, silent, method="higher"))
+    if most < len(real):
+        score = min(score, float(np.sort(real)[most]))
+    return float(link.relevance(np.array([score]))[0])
 
 
 def _unknown_words(pairs: Pairs, nonsense: Scores, policy: Policy) -> ModeCalibration:

@@ -10,7 +10,7 @@ import pytest
 from catalog.errors import JudgmentError
 from index.build import build_index
 from index.calibrate import FitOnJudgments, keep_company
-from index.calibrating.found import first_pages
+from index.calibrating.found import Tops, first_pages
 from index.calibrating.modes import fit_modes, shown_by
 from index.calibrating.policies import CLOSED, Policy
 from index.engine import Engine
@@ -75,10 +75,10 @@ def test_cuts_give_way_to_real_queries_and_not_to_nonsense(engine, qrels):
     company = keep_company(engine, pages, 0.5)
     modes = fit_modes(pairs, 0.5, company, pages).modes
     part, half_known = modes["hybrid"], modes["half_known"]
-    assert part.thresholds.substitute <= part.link.relevance(pages["hybrid"].top).min()
+    assert part.thresholds.substitute <= part.link.relevance(pages["hybrid"].top.scores).min()
     assert part.thresholds.substitute <= part.thresholds.exact
     # Were the real queries far better, nonsense alone would set the floor.
-    better = {mode: np.ones(50) for mode in company.real}
+    better = {mode: Tops(np.ones(50), np.arange(50) < 10) for mode in company.real}
     strict = fit_modes(pairs, 0.5, replace(company, real=better), pages).modes
     for name, nonsense, most in (
         ("half_known", company.half_known["hybrid"], 0.05),
@@ -92,6 +92,15 @@ def test_cuts_give_way_to_real_queries_and_not_to_nonsense(engine, qrels):
     ):
         assert cuts.substitute >= of_known.substitute
         assert cuts.exact >= of_known.exact
+    # A few real queries with an unknown word hold those cuts down, and only those.
+    loud = replace(company, half_known={mode: np.full(50, 0.9) for mode in company.half_known})
+    few = np.arange(200) < 20
+    free, held = (
+        fit_modes(pairs, 0.5, replace(loud, real={mode: tops for mode in loud.real}), pages).modes
+        for tops in (Tops(np.ones(200), few), Tops(np.where(few, 0.3, 1.0), few))
+    )
+    assert held["hybrid"].thresholds == free["hybrid"].thresholds
+    assert held["half_known"].thresholds.substitute < free["half_known"].thresholds.substitute
     near = {mode: np.full(50, 0.8) for mode in company.unrelated}
     above = fit_modes(pairs, 0.5, replace(company, real=better, unrelated=near), pages).modes
     raised = above["hybrid"]
