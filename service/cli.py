@@ -28,7 +28,10 @@ def serve(
     ] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes any (8080).")] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that answer, best one per core (1).")
+        str | None,
+        typer.Option(
+            metavar="<int or auto>", help="Processes that answer; auto: one per core (1)."
+        ),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Verify settings and index, then exit.")

@@ -101,10 +101,11 @@ def _serve(out: Path, port: int) -> int:
 
 
 def _show(out: Path, port: int) -> None:
-    frequent = sorted(read_queries(out / "data" / "queries.tsv"), key=lambda pair: -pair[1])[:10]
+    unseen = out / "data" / "queries_heldout.tsv"  # an encoder shows nothing by what it was taught
+    frequent = sorted(read_queries(unseen), key=lambda pair: -pair[1])[:10]
     answer = pick([_ask(port, query) for query, _ in frequent])
     if answer is None:
-        raise DemoError("the shop has no query to try", where=out / "data" / "queries.tsv")
+        raise DemoError("the shop has no query to try", where=unseen)
     for line in rendered(answer):
         _say(line)
     url = f"http://{HOST}:{port}/v1/search?{urlencode({'q': answer['query']['raw'], 'limit': 5})}"

@@ -115,9 +115,12 @@ def run(out: Path, steps: list[Step], say: Say, sign: StopSign | None = None) ->
         label = f"[{number}/{len(steps)}] {step.name}"
         began = time.monotonic()
         key = _key(out, step)
-        if record.get(step.name) == {"key": key, "made": fingerprint(out / step.writes, step.kind)}:
+        made, noted = fingerprint(out / step.writes, step.kind), record.get(step.name, {})
+        if noted == {"key": key, "made": made}:
             say(f"{label}: already there ({time.monotonic() - began:.1f} s to verify)")
             continue
+        if made and noted.get("key") == key:
+            say(f"{label}: {step.writes} is another one than the demo made; making its own again")
         say(f"{label}: {step.purpose}")
         _execute(out, step, sign)
         record[step.name] = {"key": key, "made": fingerprint(out / step.writes, step.kind)}

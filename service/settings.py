@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -117,16 +117,18 @@ def load_settings(**overrides: Any) -> Settings:
         ) from error
     except ValidationError as error:
         raise SettingsError(
-            f"a setting cannot be used: {_faults(error)}",
+            f"a setting cannot be used: {_faults(error, given)}",
             hint="docs/operations.md lists every setting.",
         ) from error
 
 
-def _faults(error: ValidationError) -> str:
-    """What is wrong with each variable; where it may be one of two things, that it is neither."""
+def _faults(error: ValidationError, options: Collection[str]) -> str:
+    """What is wrong with each variable or option; of two that it may be, that it is neither."""
     faults = defaultdict[str, dict[str, None]](dict)
     for fault in error.errors():
-        faults[_typed_name(fault["loc"])][fault["msg"]] = None
+        first = str(fault["loc"][0]) if fault["loc"] else ""
+        name = f"--{first}" if first in options else _typed_name(fault["loc"])
+        faults[name][fault["msg"]] = None
     return "; ".join(f"{name}: {' or '.join(of)}" for name, of in faults.items())
 
 

@@ -33,7 +33,7 @@ def made(tmp_path: Path, served_index: Path) -> Path:
     """A demo's directory after all its steps."""
     (tmp_path / "index").symlink_to(served_index)
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "queries.tsv").write_text(QUERIES)
+    (tmp_path / "data" / "queries_heldout.tsv").write_text(QUERIES)
     return tmp_path
 
 

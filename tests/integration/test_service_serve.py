@@ -287,6 +287,20 @@ def test_port_taken_names_the_port(served_index: Path) -> None:
     assert "--port" in done.stderr
 
 
+def test_workers_may_be_as_many_as_cores(served_index: Path) -> None:
+    done = finished("--index", str(served_index), "--workers", "auto", "--check")
+    assert done.returncode == 0, done.stderr
+    assert "worker" in done.stderr
+
+
+def test_impossible_option_is_named_as_it_was_typed(served_index: Path) -> None:
+    done = finished("--index", str(served_index), "--workers", "none", "--port", "99999")
+    assert done.returncode == 1
+    assert "--workers: " in done.stderr
+    assert "--port: " in done.stderr
+    assert "GRADUS_" not in done.stderr
+
+
 def test_check_verifies_and_ends(served_index: Path) -> None:
     done = finished("--index", str(served_index), "--check", GRADUS_PROT="9000")
     assert done.returncode == 0, done.stderr

@@ -61,8 +61,10 @@ def test_damaged_artefact_is_made_again(tmp_path: Path, commands: list[str], dam
         (tmp_path / "b.txt").unlink()
     else:
         (tmp_path / "b.txt").write_text("something else")
-    demo_steps.run(tmp_path, STEPS, lambda _line: None)
+    said: list[str] = []
+    demo_steps.run(tmp_path, STEPS, said.append)
     assert commands == ["a", "b", "c", "b"]  # c's input came out the same
+    assert any("b.txt is another one" in line for line in said) == (damage == "edited")
 
 
 def test_step_is_done_again_when_what_it_goes_by_has_changed(
