@@ -29,6 +29,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from catalog.artefact import write_manifest, writing
+from catalog.demo import QueryCounts, generate, write
 from catalog.encoder_spec import EncoderSpec
 from catalog.model import Product
 from export.bundle import EncoderBundle
@@ -64,6 +65,15 @@ def one_thread_and_no_hub() -> Iterator[None]:
         yield
     gc.unfreeze()
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """100 products, about 20 judged queries, and the module's RECIPE as tiny.toml. Read only."""
+    out = tmp_path_factory.mktemp("tiny") / "shop"
+    write(generate(5, 100, counts=QueryCounts(20, 2, 2)), out)
+    (out / "tiny.toml").write_text(request.module.RECIPE)
+    return out
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from catalog.demo import QueryCounts, generate, write
-
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread_and_no_hub")]
 
 RECIPE = """
@@ -38,15 +36,6 @@ batch = 4
 """
 STAGES = ("distil", "supcon", "refine")
 PATIENT = {f"{stage}.patience": "1" for stage in STAGES}
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """100 products, about 20 judged queries, and the recipe. Read only."""
-    out = tmp_path_factory.mktemp("patience") / "shop"
-    write(generate(5, 100, counts=QueryCounts(20, 2, 2)), out)
-    (out / "tiny.toml").write_text(RECIPE)
-    return out
 
 
 def train(shop: Path, out: Path, changes: dict[str, str]) -> tuple[list[bytes], list[str]]:

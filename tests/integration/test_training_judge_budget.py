@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from catalog.demo import QueryCounts, generate, write
-
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread_and_no_hub")]
 
 RECIPE = """
@@ -37,15 +35,6 @@ rounds = 2
 steps = 1
 batch = 4
 """
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """100 products, about 20 judged queries, and the recipe. Read only."""
-    out = tmp_path_factory.mktemp("budget") / "shop"
-    write(generate(5, 100, counts=QueryCounts(20, 2, 2)), out)
-    (out / "tiny.toml").write_text(RECIPE)
-    return out
 
 
 def train(shop: Path, out: Path, judge: Path, **changes: str) -> list[str]:

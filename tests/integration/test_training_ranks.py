@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from catalog.artefact import read_manifest
-from catalog.demo import QueryCounts, generate, write
 from catalog.errors import TrainingError
 from catalog.readers import read_products
 
@@ -46,15 +45,6 @@ steps = 2
 batch = 4
 average = 0.5
 """
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """100 products, about 20 judged queries, and the recipe. Read only."""
-    out = tmp_path_factory.mktemp("ranks") / "shop"
-    write(generate(5, 100, counts=QueryCounts(20, 2, 2)), out)
-    (out / "tiny.toml").write_text(RECIPE)
-    return out
 
 
 def together(shop: Path, out: Path, *more: str) -> str:
