@@ -233,8 +233,12 @@ class EncoderBundle:
                 vectors[rows] = found if self.dim == self.spec.dim else shortened(found, self.dim)
             return len(rows)
 
-        work = calls([len(text) for text in ids], self._rows)
-        for done in side_by_side(encode, work, self._threads):
+        if len(ids) == 1:  # a search's query: to plan its one call would cost half of the call
+            finished: Iterable[int] = (encode([0]),)
+        else:
+            work = calls([len(text) for text in ids], self._rows)
+            finished = side_by_side(encode, work, self._threads)
+        for done in finished:
             if progress is not None:
                 progress(done)
         if not np.isfinite(vectors).all():

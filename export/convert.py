@@ -35,11 +35,13 @@ def write_onnx(model: TwinEncoder, path: Path) -> None:
     """Trace `model` to float32 ONNX at `path`.
 
     Inputs `input_ids`, `attention_mask` (n, length) int64; outputs `query_vector`, `item_vector`
-    (n, dim) float32, rows L2 = 1. Raises BundleError when the backbone cannot be traced.
+    (n, dim) float32, rows L2 = 1. Changes `model` in place: a bag of subwords loses what of a BERT
+    it has no use for. Raises BundleError when the backbone cannot be traced.
     """
     from optimum.exporters.onnx.convert import export_pytorch
 
     _check_size(model)
+    model.backbone = _shortest(model.backbone)
     # optimum reads the settings of a transformers model; ours wraps one.
     model.config = model.backbone.config  # type: ignore[assignment]
     try:
@@ -69,7 +71,7 @@ def write_half_onnx(model: TwinEncoder, path: Path) -> None:
     class HalfBackbone(nn.Module):
         def __init__(self, backbone: nn.Module) -> None:
             super().__init__()
-            self.inner = backbone.half()
+            self.inner = _shortest(backbone).half()
             self.config = backbone.config
 
         def forward(self, input_ids: Tensor, attention_mask: Tensor) -> SimpleNamespace:
@@ -78,6 +80,33 @@ def write_half_onnx(model: TwinEncoder, path: Path) -> None:
 
     model.backbone = HalfBackbone(model.backbone)  # type: ignore[assignment]
     write_onnx(model, path)
+
+
+def _shortest(backbone: Any) -> Any:
+    """A BERT without layers as what it computes: normed token vectors, the same to the last bit.
+
+    Traced as it is, it would add zeros for positions and spread a mask that nothing reads: half of
+    the nodes, and half of the time of a query.
+    """
+    from torch import Tensor, nn
+
+    embeddings: Any = getattr(backbone, "embeddings", None)
+    if getattr(backbone.config, "num_hidden_layers", 1) or embeddings is None:
+        return backbone
+    unused = (embeddings.position_embeddings, embeddings.token_type_embeddings)
+    if any(table.weight.any() for table in unused):
+        return backbone
+
+    class Bag(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words, self.norm = embeddings.word_embeddings, embeddings.LayerNorm
+            self.config = backbone.config
+
+        def forward(self, input_ids: Tensor, attention_mask: Tensor) -> SimpleNamespace:
+            return SimpleNamespace(last_hidden_state=self.norm(self.words(input_ids)))
+
+    return Bag()
 
 
 def _check_size(model: TwinEncoder) -> None:

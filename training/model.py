@@ -56,7 +56,7 @@ class TwinEncoder(nn.Module):
         mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
         if self.token_weight is not None:
             logits = self.token_weight(hidden).float()
-            logits = logits.masked_fill(mask == 0, torch.finfo(torch.float32).min)
+            logits = torch.where(mask > 0, logits, torch.finfo(torch.float32).min)
             return (hidden * torch.softmax(logits, dim=1)).sum(dim=1)
         return (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1.0)
 
@@ -100,7 +100,8 @@ class TwinEncoder(nn.Module):
 
 def unit(vectors: Tensor) -> Tensor:
     """Rows scaled to L2 norm 1 in float32; a zero row stays zero."""
-    return nn.functional.normalize(vectors.float(), dim=-1)
+    vectors = vectors.float()
+    return vectors / torch.linalg.vector_norm(vectors, dim=-1, keepdim=True).clamp_min(1e-12)
 
 
 def fresh_backbone(config: PretrainedConfig) -> PreTrainedModel:

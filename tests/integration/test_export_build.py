@@ -15,11 +15,12 @@ from typer.testing import CliRunner
 from catalog.artefact import read_manifest
 from catalog.errors import BundleError, MissingFile, ParityError
 from catalog.products import write_products
+from export import convert
 from export.build import export_encoder
 from export.bundle import EncoderBundle, Precision
 from export.cli import app
 from export.parity import Bounds
-from export.session import EncoderGraph
+from export.session import OUTPUTS, EncoderGraph
 from export.texts import ParityTexts
 
 pytestmark = pytest.mark.slow
@@ -69,6 +70,35 @@ def test_the_graph_equals_the_network_on_padded_batches(checkpoint: Path, bundle
     graph = EncoderGraph(bundle / "model.fp32.onnx")
     np.testing.assert_allclose(graph.run(ids, "query_vector", mask), query.numpy(), atol=1e-6)
     np.testing.assert_allclose(graph.run(ids, "item_vector", mask), item.numpy(), atol=1e-6)
+
+
+def test_a_bag_is_traced_without_what_adds_nothing(
+    make_checkpoint: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training.model import TwinEncoder
+
+    bag = make_checkpoint(tmp_path / "c", layers=0, pooling="weighted")
+
+    def traced(name: str, *, placeless: bool) -> EncoderGraph:
+        model = TwinEncoder.load(bag).eval()
+        if placeless:
+            embeddings: Any = model.backbone.embeddings
+            for table in (embeddings.position_embeddings, embeddings.token_type_embeddings):
+                table.weight.data.zero_()
+        convert.write_onnx(model, tmp_path / name)
+        return EncoderGraph(tmp_path / name)
+
+    def nodes(name: str) -> int:
+        return sum(node.op_type != "Constant" for node in onnx.load(tmp_path / name).graph.node)
+
+    traced("placed.onnx", placeless=False)
+    short = traced("short.onnx", placeless=True)
+    monkeypatch.setattr(convert, "_shortest", lambda backbone: backbone)
+    whole = traced("whole.onnx", placeless=True)
+    ids = np.random.default_rng(0).integers(4, 100, (5, 9))
+    assert nodes("short.onnx") <= 22 < nodes("whole.onnx") == nodes("placed.onnx")
+    for output in OUTPUTS:
+        np.testing.assert_array_equal(short.run(ids, output), whole.run(ids, output))
 
 
 def test_the_bundle_says_what_it_is(checkpoint: Path, bundle: Path) -> None:
