@@ -34,13 +34,14 @@ from service.client import NEVER, Client, ClientError, Options
 
 REPOSITORY = Path(__file__).parents[2]
 SERVER_CORES, CLIENT_CORES = {0}, {1}
+KERNEL_STEPS = 20_000
 
 
 def kernel() -> float:
     """Microseconds of a fixed calculation: what the machine is worth at this moment."""
     began = perf_counter()
     total = 0
-    for number in range(20_000):
+    for number in range(KERNEL_STEPS):
         total += number * number % 7
     return (perf_counter() - began) * 1e6
 
@@ -69,6 +70,13 @@ class Seen:
     lost: int = 0
     refused: int = 0
     seconds: float = 0.0
+
+    def since(self, start: float) -> Seen:
+        """What came back from `start` seconds on: without how it began."""
+        kept = [place for place, at in enumerate(self.at) if at >= start]
+        lists = (self.at, self.latency, self.status)
+        parts = ([values[place] for place in kept] for values in lists)
+        return Seen(*parts, self.lost, self.refused, self.seconds - start)
 
     def of(self, status: int = 200) -> np.ndarray:
         """Latencies of one status, in milliseconds."""

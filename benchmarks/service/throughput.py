@@ -8,7 +8,9 @@ run from the start, and a turn is short, for a machine with neighbours is not th
 seconds later. The target is 0.7 / (sum of the stages' medians + the bare application's time a
 request). No cache is used. `share_by_cpu` is the same share in processor time, which other programs
 disturb less. Afterwards the latency at 70 % of the peak, in blocks before each of which the peak is
-measured again, and two workers on both cores (there the generator takes its share of one of them).
+measured again. By turns with it, at 70 % of its own peak, stands an application that counts for as
+long as a search takes, always to the same number: what its answers scatter is the machine's doing.
+At last two workers on both cores (there the generator takes its share of one of them).
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from typing import Any
 import numpy as np
 from load import (
     CLIENT_CORES,
+    KERNEL_STEPS,
     REPOSITORY,
     SERVER_CORES,
     Server,
@@ -77,6 +80,7 @@ for line in sys.stdin:
     turn += len(rows)
     print(json.dumps(rows), flush=True)
 """
+# A bare application, which counts to `steps` at each request.
 BARE = """
 import sys
 sys.path.insert(0, {here!r})
@@ -88,6 +92,9 @@ body = open({body!r}, "rb").read()
 app = FastAPI()
 @app.get("/v1/search")
 async def search() -> Response:
+    total = 0
+    for number in range({steps}):
+        total += number * number % 7
     return Response(body, media_type="application/json")
 listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
 print(listener.getsockname()[1], flush=True)
@@ -162,15 +169,30 @@ def turn(
     return row
 
 
-def at_seventy(patient: Server, server: Server, requests: list[bytes]) -> dict[str, Any]:
-    """Blocks of load at 70 % of what the patient one could answer a moment before."""
-    blocks = []
+def at_seventy(
+    servers: dict[str, tuple[Server, Server]], requests: list[bytes]
+) -> dict[str, dict[str, Any]]:
+    """Blocks of load at 70 % of what the first of a pair could answer a moment before."""
+    blocks: dict[str, list[dict[str, Any]]] = {name: [] for name in servers}
     for _ in range(BLOCKS):
-        seen = closed_loop(patient.port, requests, CONNECTIONS, 1.0)
-        rate = 0.7 * len(seen.of()) / seen.seconds
-        blocks.append(open_loop(server.port, requests, rate, 3.0).summary())
-    ratios = [block["p99_ms"] / block["p50_ms"] for block in blocks]
-    return {"p99_by_p50": round(median(ratios), 2), "blocks": blocks}
+        for name, (patient, usual) in servers.items():
+            seen = closed_loop(patient.port, requests, CONNECTIONS, 1.0)
+            rate = 0.7 * len(seen.of()) / seen.seconds
+            blocks[name].append(open_loop(usual.port, requests, rate, 3.0).summary())
+    ratios = {
+        name: [round(block["p99_ms"] / block["p50_ms"], 2) for block in some]
+        for name, some in blocks.items()
+    }
+    return {
+        name: {"p99_by_p50": round(median(ratios[name]), 2), "ratios": ratios[name], "blocks": some}
+        for name, some in blocks.items()
+    }
+
+
+def steps_of(rounds: list[dict[str, Any]]) -> int:
+    """To how much an application has to count for as long as a search takes."""
+    kernels = ((row["service_ms"] - row["bare_ms"]) * 1e3 / row["kernel_us"] for row in rounds)
+    return int(median(kernels) * KERNEL_STEPS)
 
 
 def main() -> None:
@@ -193,8 +215,13 @@ def main() -> None:
         sizes: list[bytes] = []
         closed_loop(server.port, requests, 4, 2.0, collect(sizes))
         answer_bytes = body.write_bytes(sorted(sizes, key=len)[len(sizes) // 2])
-        plain = stack.enter_context(running(BARE.format(here=here, body=str(body))))
-        bare = Server(plain, int(plain.stdout.readline()))
+
+        def counting(steps: int) -> Server:
+            code = BARE.format(here=here, body=str(body), steps=steps)
+            plain = stack.enter_context(running(code))
+            return Server(plain, int(plain.stdout.readline()))
+
+        bare = counting(0)
         inside = stack.enter_context(
             running(
                 STAGES.format(
@@ -208,7 +235,10 @@ def main() -> None:
         peak = median(1e3 / row["service_ms"] for row in rounds)
         usual = stack.enter_context(serving(asked.index, cores=SERVER_CORES))
         open_loop(usual.port, requests, 0.3 * peak, 1.0)
-        seventy = at_seventy(server, usual, requests)
+        constant = counting(steps_of(rounds))
+        seventy = at_seventy(
+            {"service": (server, usual), "constant_work": (constant, constant)}, requests
+        )
     with serving(asked.index, "--workers", "2", cores=SERVER_CORES | CLIENT_CORES, **quiet) as two:
         closed_loop(two.port, requests, 16, 1.0)
         both = closed_loop(two.port, requests, 16, 5.0).summary()
