@@ -24,6 +24,7 @@ _SPACE_LOST = log(0.003)
 _SPACE_ADDED = log(0.003)
 _UNKNOWN = 0.04  # that a word spelt right is none of the shop's
 _MARGIN = log(10.0)  # how much likelier a correction has to be
+_INFLECTED = log(0.3)  # that a word stands in the form that no product has
 _ENOUGH = log(10.0)  # so much likelier with one slip, two need not be looked for
 _VOUCHED = 2  # times that two words stand beside each other in the catalogue
 _UNDERSTOOD = 3  # products that hold another form of a word that hardly any product holds
@@ -177,13 +178,37 @@ class Speller:
 
     def _best(self, typed: str, around: Sequence[str], slips: int) -> tuple[str, float]:
         best, value = typed, IMPOSSIBLE
-        for word in self.dictionary.near(typed, slips):
-            slip = channel(typed, word)
+        for meant, word in self._candidates(typed, slips):
+            slip = channel(typed, meant)
             if slip > IMPOSSIBLE and (len(typed) >= _ALONE or self._vouched(word, around)):
                 chance = _SLIP + slip + self.dictionary.chance(word, around)
+                if meant != word:
+                    chance += _INFLECTED
                 if chance > value:
-                    best, value = word, chance
+                    best, value = meant, chance
         return best, value
+
+    def _candidates(self, typed: str, slips: int) -> Iterator[tuple[str, str]]:
+        """Words that may be meant, each with the catalogue's word that speaks for it.
+
+        That is the word itself; or, of a plural or singular in `s` that no product writes while the
+        index knows it for the other, that other one.
+        """
+        dictionary = self.dictionary
+        for word in dictionary.near(typed, slips):
+            yield word, word
+        if len(typed) <= _ALONE:
+            return
+        other = typed[:-1] if typed[-1] == "s" else typed + "s"
+        for word in dictionary.near(other, slips):
+            if typed[-1] == "s":
+                meant = word + "s"
+            elif word[-1] == "s":
+                meant = word[:-1]
+            else:
+                continue
+            if meant not in dictionary.words and self._understood(meant):
+                yield meant, word
 
     def _vouched(self, word: str, around: Sequence[str]) -> bool:
         return any(self.dictionary.beside(word, other) >= _VOUCHED for other in around)

@@ -69,6 +69,11 @@ def speller(shop, dictionary):
         ("bleck toaster", "black toaster"),
         ("head fones", "head fones"),
         ("head phones keybord", "headphones keyboard"),
+        # No product has the plural of the one, nor the singular of the other.
+        ("white toasterss", "white toasters"),
+        ("green blendres", "green blenders"),
+        ("keyboadrs, black", "keyboards, black"),
+        ("hedphone", "headphone"),
     ],
 )
 def test_slips_are_mended(speller, typed, read):
