@@ -133,7 +133,7 @@ async def delete(request: Request) -> Response:
     That is no error, so that a request whose answer was lost can be sent again.
     """
     updates, name = updates_of(request.app), request.path_params["id"]
-    if not name:
+    if not name.strip():
         raise RequestError.invalid([Fault("#/id", "The id of a product is expected.")])
     with updates.place():
         return _changed(request, await updates.apply([Delete(name)]))

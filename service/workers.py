@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Callable
+from multiprocessing import resource_tracker
 from time import monotonic
 
 import uvicorn
@@ -98,7 +100,15 @@ class Workers(Multiprocess):
 
     def _started(self) -> Process:
         worker = Worker(self.config, self.sockets, self._make)
-        worker.start()
+        # Ctrl-C reaches a whole terminal, and a worker that is still importing would answer it with
+        # a traceback. It inherits this mask; we end it ourselves. multiprocessing's tracker of
+        # resources would lift the mask when it starts, so it does before.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            worker.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return worker
 
 

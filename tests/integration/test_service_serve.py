@@ -183,6 +183,36 @@ def test_worker_that_dies_is_replaced(served_index: Path, frozen: bool) -> None:
         assert get(f"{url}/readyz")
 
 
+@pytest.mark.parametrize("after", [0.0, 0.3])
+def test_ctrl_c_while_workers_start_is_quiet(served_index: Path, after: float) -> None:
+    # Whoever starts the tests in the background makes them, and this child, deaf to SIGINT.
+    script = (
+        "import signal, sys, gradus; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "sys.argv[1:] = ['serve', '--port', '0', '--workers', '2']; "
+        f"sys.argv += ['--index', {str(served_index)!r}]; "
+        "gradus.main()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+        env=environment(),
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 30
+    while len(children(process.pid)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(after)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "Traceback" not in out + err
+    assert "stopped" in err
+
+
 def test_worker_that_cannot_start_ends_the_service(tmp_path: Path) -> None:
     """The index goes between the check and the workers: each would fail, again and again."""
     script = f"""
