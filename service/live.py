@@ -17,7 +17,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from catalog.errors import NotReady
+from catalog.errors import NotReady, ServingError
 from index.drift import Drift, drift_from_live
 from index.engine import Engine
 from index.request import SearchRequest
@@ -73,12 +73,13 @@ class LiveIndex:
         """Serve another version of the root and make it the live one, once it has proved itself.
 
         Returns what differs from the version that was live, None where that is the same one.
-        Raises BundleError or its like, and changes nothing, when it must not serve.
+        Raises BundleError or its like, and changes nothing, when it must not serve; ServingError
+        when the root cannot be written.
         """
         async with self._swapping:
             generation = await self._open(version)
             drift = await self._drift(generation)
-            publish(self._settings.index, version.name)
+            self._point(generation)
             await self._settled(generation)
             self._take_over(generation)
             return drift
@@ -111,6 +112,20 @@ class LiveIndex:
             generation = await self._open(version)
             await self._settled(generation)
             self._take_over(generation)
+
+    def _point(self, generation: Generation) -> None:
+        """Make a generation's version the live one."""
+        root = self._settings.index
+        try:
+            publish(root, generation.version)
+        except OSError as error:
+            generation.retire()
+            self._refused(generation.version, error)
+            raise ServingError(
+                f"the link to the live version cannot be written: {error.strerror or error}",
+                where=root,
+                hint="Let the service write there, or publish with `gradus index publish`.",
+            ) from error
 
     async def _drift(self, generation: Generation) -> Drift | None:
         work = partial(drift_from_live, self._settings.index, generation.version)

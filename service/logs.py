@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import time
 import traceback
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -65,11 +67,18 @@ class Refusals:
     def add(self) -> None:
         """One more."""
         self._count += 1
-        now = time.monotonic()
-        if now - self._said >= 1.0:
+        if time.monotonic() - self._said >= 1.0:
+            self.tell()
+        elif self._count == 1:  # the last ones of a burst are told once the second is over
+            with suppress(RuntimeError):  # there is no loop
+                asyncio.get_running_loop().call_later(1.0, self.tell)
+
+    def tell(self) -> None:
+        """Write the line, if anything was refused since the last one."""
+        if self._count:
             fields = {"refused": self._count}
             service.warning("searches are refused: too busy", extra={"fields": fields})
-            self._count, self._said = 0, now
+            self._count, self._said = 0, time.monotonic()
 
 
 refusals = Refusals()

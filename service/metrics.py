@@ -32,7 +32,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 # A search takes 0.3 to 20 ms: geometric from a quarter of a millisecond, a factor of two apart.
 SECONDS = (2.5e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 16e-3, 32e-3, 64e-3, 0.128, 0.256, 0.512, 1.0, 4.0)
 # A stage takes 15 microseconds to a few milliseconds.
-STAGE_SECONDS = tuple(15e-6 * 2**step for step in range(14))
+STAGE_SECONDS = tuple(15e-6 * 2**step for step in range(19))
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 SHARES = tuple(step / 10 for step in range(11))
 RELEVANCE = (*(step / 10 for step in range(1, 10)), 0.95, 1.0)

@@ -44,18 +44,31 @@ class Opener:
         rules = None if self.settings.rules is None else read_rules(self.settings.rules)
         return Engine(bundle, self._encoder(bundle, verify=verify), rules)
 
+    def proved(self, path: Path, *, verify: bool) -> Engine:
+        """Open an index root or version and ask it what was asked when it was built.
+
+        Raises as `Engine.open` does, and BundleError when it opens but cannot encode or search, or
+        its known answers are other ones here.
+        """
+        engine = self.engine(path, verify=verify)
+        # The first search of a process is ten times slower than the second, and a model that opens
+        # but cannot run shows itself here instead of to the first shopper.
+        engine.search(SearchRequest("first search", min_tier="irrelevant", filter="id EXISTS"))
+        KnownAnswers.load(engine.bundle.directory).check(engine)
+        return engine
+
     def first(self, *, verify: bool) -> Engine:
         """What a starting worker serves: the live version, or the one before if that is broken.
 
         A worker that replaces another must not fail on a version that the others have refused.
-        Raises as `Engine.open` does, by the live version, when neither can be served.
+        Raises as `proved` does, by the live version, when neither can be served.
         """
         root = self.settings.index
         try:
-            return self.engine(root, verify=verify)
+            return self.proved(root, verify=verify)
         except GradusError as error:
             try:
-                engine = self.engine(root / VERSIONS / before_live(root), verify=True)
+                engine = self.proved(root / VERSIONS / before_live(root), verify=True)
             except GradusError:
                 raise error from None
             fields = {"serving": engine.bundle.version, "error": str(error)}
@@ -63,16 +76,8 @@ class Opener:
             return engine
 
     def generation(self, engine: Engine) -> Generation:
-        """Measure the encoder of an open engine and make the engine ready to serve.
-
-        Raises BundleError when it opens but cannot encode or search, or its known answers are
-        other ones here.
-        """
+        """Measure the encoder of a proved engine and make the engine ready to serve."""
         wanted, encoder, limits = self.settings.encoder, engine.encoder, self.settings.limits
-        # The first search of a process is ten times slower than the second, and a model that opens
-        # but cannot run shows itself here instead of to the first shopper.
-        engine.search(SearchRequest("first search", min_tier="irrelevant", filter="id EXISTS"))
-        KnownAnswers.load(engine.bundle.directory).check(engine)
         rows = encoder.rows if isinstance(encoder, EncoderBundle) else 1
         choice = choose(wanted.way, measure(encoder), rows)
         fields = {"index": engine.bundle.version, "way": choice.way, "reason": choice.reason}
@@ -141,7 +146,7 @@ class Opener:
 
         Raises BundleError, or its like, when this version must not serve.
         """
-        generation = self.generation(self.engine(path, verify=self.settings.verify))
+        generation = self.generation(self.proved(path, verify=self.settings.verify))
         try:
             warm_up(generation.engine, recorded)
             self.catch_up(generation, final=False)

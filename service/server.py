@@ -72,7 +72,10 @@ def run(settings: Settings, opened: list[Engine], listener: socket.socket) -> No
         return
     with _shared_metrics():
         supervisor = Workers(
-            _config(settings, []), [listener], partial(DrainingServer, settings=settings)
+            _config(settings, []),
+            [listener],
+            partial(DrainingServer, settings=settings),
+            later=_config(settings, [], verified=False),
         )
         supervisor.run()
     if supervisor.failed:
@@ -81,15 +84,18 @@ def run(settings: Settings, opened: list[Engine], listener: socket.socket) -> No
         )
 
 
-def application(settings: Settings, opened: list[Engine]) -> object:
-    """What a process serves; called in that process. Takes the engine out of `opened`."""
+def application(settings: Settings, opened: list[Engine], *, verified: bool) -> object:
+    """What a process serves; called in that process. Takes the engine out of `opened`.
+
+    `verified`: the index's files were hashed a moment ago, before the first workers started.
+    """
     # Not before the process knows where the metrics of all workers live.
     from service.app import create_app
 
     logs.configure(settings.log.level)
     _end_with_parent()
     _hand_over_calmly()
-    return create_app(settings, opened.pop() if opened else None, verified=True)
+    return create_app(settings, opened.pop() if opened else None, verified=verified)
 
 
 class DrainingServer(uvicorn.Server):
@@ -156,9 +162,9 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
-def _config(settings: Settings, opened: list[Engine]) -> uvicorn.Config:
+def _config(settings: Settings, opened: list[Engine], *, verified: bool = True) -> uvicorn.Config:
     return uvicorn.Config(
-        partial(application, settings, opened),
+        partial(application, settings, opened, verified=verified),
         factory=True,
         workers=settings.processes,
         loop="uvloop",

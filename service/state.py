@@ -90,9 +90,9 @@ def open_engine(settings: Settings, *, verify: bool | None = None) -> tuple[Engi
     Returns it as it was built, and how many products there are after its live updates.
 
     Raises MissingFile when there is no index at this path, and another BundleError when it is
-    damaged, too new, its vectors are of another encoder, or that encoder gives other vectors here,
-    or its journal of live updates is damaged.
+    damaged, too new, its vectors are of another encoder, that encoder gives other vectors or the
+    index other answers here, or its journal of live updates is damaged.
     """
     opener = Opener.of(settings)
-    engine = opener.engine(settings.index, verify=settings.verify if verify is None else verify)
+    engine = opener.proved(settings.index, verify=settings.verify if verify is None else verify)
     return engine, opener.check_journal(engine)

@@ -45,17 +45,24 @@ class Workers(Multiprocess):
     failed = False
 
     def __init__(
-        self, config: uvicorn.Config, sockets: list[socket.socket], make: ServerFactory
+        self,
+        config: uvicorn.Config,
+        sockets: list[socket.socket],
+        make: ServerFactory,
+        later: uvicorn.Config,
     ) -> None:
-        """`make` a server from the configuration; called in each worker."""
+        """`make` a server from the configuration, called in each worker.
+
+        `later` is the configuration of workers that take the place of the first ones.
+        """
         super().__init__(config, sockets)
-        self._make = make
+        self._make, self._later = make, later
         self._served = False  # once a worker has been ready, the application can start
         self._retry_at: dict[int, float] = {}  # by place, of workers that could not start
 
     def init_processes(self) -> None:
         """Start all of them."""
-        self.processes = [self._started() for _ in range(self.processes_num)]
+        self.processes = [self._started(self.config) for _ in range(self.processes_num)]
 
     def terminate_all(self) -> None:
         """End all of them, and stop listening here: else clients queue up for nobody."""
@@ -74,7 +81,7 @@ class Workers(Multiprocess):
             if place in self._retry_at:
                 if monotonic() >= self._retry_at[place]:
                     del self._retry_at[place]
-                    self.processes[place] = self._started()
+                    self.processes[place] = self._started(self._later)
             elif worker.is_alive(timeout=self.config.timeout_worker_healthcheck):
                 self._served = self._served or worker.is_ready()
             else:
@@ -90,7 +97,7 @@ class Workers(Multiprocess):
         fields = {"pid": worker.pid, "exit_status": worker.exitcode}
         if worker.exitcode != _STARTUP_FAILURE:
             logs.service.error("a worker died and is replaced", extra={"fields": fields})
-            self.processes[place] = self._started()
+            self.processes[place] = self._started(self._later)
         elif self._served:
             logs.service.error("a worker cannot start; the others serve", extra={"fields": fields})
             self._retry_at[place] = monotonic() + _RETRY_SECONDS
@@ -98,8 +105,8 @@ class Workers(Multiprocess):
             self.failed = True
             self.should_exit.set()
 
-    def _started(self) -> Process:
-        worker = Worker(self.config, self.sockets, self._make)
+    def _started(self, config: uvicorn.Config) -> Process:
+        worker = Worker(config, self.sockets, self._make)
         # Ctrl-C reaches a whole terminal, and a worker that is still importing would answer it with
         # a traceback. It inherits this mask; we end it ourselves. multiprocessing's tracker of
         # resources would lift the mask when it starts, so it does before.

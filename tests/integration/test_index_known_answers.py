@@ -12,6 +12,7 @@ import pytest
 from catalog.errors import BundleError
 from index.engine import Engine
 from index.known_answers import KNOWN_FILE, KnownAnswers
+from service import preflight
 from service.opener import Opener
 from service.settings import Settings
 
@@ -55,10 +56,15 @@ def test_other_tiers_are_found_out(engine: Engine) -> None:
         turned.check(engine)
 
 
-def test_service_does_not_open_such_an_index(engine: Engine) -> None:
-    opener = Opener.of(Settings())
+def test_service_does_not_open_such_an_index(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shifted = Engine(engine.bundle, Shifted(engine, 0.05))  # type: ignore[arg-type]
+    monkeypatch.setattr(Opener, "engine", lambda *_, **__: shifted)
     with pytest.raises(BundleError, match="computes other scores"):
-        opener.generation(Engine(engine.bundle, Shifted(engine, 0.05)))  # type: ignore[arg-type]
+        Opener.of(Settings()).proved(engine.bundle.directory, verify=True)
+    with pytest.raises(BundleError, match="computes other scores"):
+        preflight.check(Settings())  # what `gradus serve --check` does
 
 
 def test_no_file_means_nothing_is_known(tmp_path: Path, engine: Engine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 from collections.abc import AsyncIterator, Callable
 from hashlib import sha256
@@ -13,7 +14,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from catalog.errors import HashMismatch, MissingFile
+from catalog.errors import BundleError, HashMismatch, MissingFile
+from index.engine import Engine
+from index.known_answers import KnownAnswers
 from index.versions import before_live, live, publish
 from service.app import create_app
 from service.opener import Opener
@@ -268,6 +271,34 @@ def test_starting_worker_takes_the_version_before_a_broken_one(root: Path) -> No
     shutil.rmtree(root / "versions" / "one")
     with pytest.raises(HashMismatch, match="bad"):
         opener.first(verify=True)
+
+
+def test_starting_worker_takes_the_version_before_one_that_answers_otherwise(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(_: KnownAnswers, engine: Engine) -> None:
+        if engine.bundle.version == "two":
+            raise BundleError("this machine computes other scores", where=root)
+
+    monkeypatch.setattr(KnownAnswers, "check", check)
+    publish(root, "two")
+    assert Opener.of(settings(root)).first(verify=True).bundle.version == "one"
+
+
+async def test_root_that_cannot_be_written_is_said_and_changes_nothing(
+    client: httpx.AsyncClient, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("service.live.publish", read_only)
+    response = await client.post("/v1/indexes/two:publish", headers=HEADERS)
+    problem = ProblemAnswer.model_validate_json(response.content)
+    assert (response.status_code, problem.code) == (503, "unavailable")
+    assert "Read-only file system" in problem.detail
+    assert (await served_by(client), live(root)) == ("one", "one")
+    monkeypatch.undo()
+    assert (await client.post("/v1/indexes/two:publish", headers=HEADERS)).status_code == 200
 
 
 def test_rollback_needs_somewhere_to_go(root: Path) -> None:

@@ -20,6 +20,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from catalog.errors import GradusError, ServingError
+from index.versions import publish
 from service import preflight
 from service.afterwards import SECONDS
 from service.schemas import ProblemAnswer, SearchAnswer
@@ -181,6 +182,37 @@ def test_worker_that_dies_is_replaced(served_index: Path, frozen: bool) -> None:
             assert time.monotonic() < deadline
             time.sleep(0.1)
         assert get(f"{url}/readyz")
+
+
+def test_worker_that_replaces_another_hashes_what_it_opens(
+    served_index: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    for name in ("good", "bad"):
+        shutil.copytree((served_index / "current").resolve(), root / "versions" / name)
+    publish(root, "good")
+    with serving("--index", str(root), "--workers", "2") as (url, process):
+        damaged = root / "versions" / "bad" / "vectors.npy"
+        damaged.write_bytes(damaged.read_bytes()[:-64] + bytes(64))
+        publish(root, "bad")
+        before = children(process.pid)
+        os.kill(before[0], signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while len({*children(process.pid)} - {before[0]}) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        (fresh,) = {*children(process.pid)} - {*before}
+        os.kill(before[1], signal.SIGSTOP)  # so that it is the new one that answers
+        try:
+            while True:
+                try:
+                    answer = SearchAnswer.model_validate_json(get(f"{url}/v1/search?q=kettle"))
+                    break
+                except OSError:
+                    assert time.monotonic() < deadline
+        finally:
+            os.kill(before[1], signal.SIGCONT)
+        assert (fresh != before[1], answer.index.version) == (True, "good")
 
 
 @pytest.mark.parametrize("after", [0.0, 0.3])
