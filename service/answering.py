@@ -62,6 +62,8 @@ async def _found(
     found = kept(generation, request, watch, use_cache=use_cache)
     if found is not None:
         return found
+    if use_cache and generation.answers.size:
+        metrics.CACHE_MISSES.labels("answer").inc()
     engine = generation.engine
     prepared = engine.prepare(request, generation.budgets)
     if prepared.needs_vector:

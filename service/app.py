@@ -123,7 +123,7 @@ def _plain_paths() -> frozenset[str]:
 
 def _close_beside(app: FastAPI) -> None:
     """What runs beside the searches ends after them."""
-    for part in (app.state.shadow, app.state.events):
+    for part in (app.state.shadow, app.state.events, app.state.tracer):
         if part is not None:
             part.close()
 
@@ -136,6 +136,8 @@ def _add_layers(app: FastAPI, settings: Settings) -> None:
         app.add_middleware(Compression, least=settings.http.compress_bytes)
     if origins:
         app.add_middleware(cors.Preflights, origins=origins)
-    app.add_middleware(Observer, settings=settings, admission=admission_of(app))
+    app.add_middleware(
+        Observer, settings=settings, admission=admission_of(app), tracer=app.state.tracer
+    )
     if origins:
         app.add_middleware(cors.Readable, origins=origins)

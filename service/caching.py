@@ -55,7 +55,10 @@ class Validator(NamedTuple):
     def not_modified(self, request: Request) -> Response | None:
         """The 304 for a client that has this answer already."""
         known = b",".join(value for name, value in request.scope["headers"] if name == _ASKED)
-        if not known or not _names(known, self.tag.encode()):
+        if not known:
+            return None
+        if not _names(known, self.tag.encode()):
+            metrics.CACHE_MISSES.labels("client").inc()
             return None
         metrics.CACHE_HITS.labels("client").inc()
         request.state.log = {"index": self.generation.version}

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from catalog.errors import Overloaded, ServingError
 from catalog.text import normalise
 from index.stopwatch import Stopwatch
-from service import answers, parameters
+from service import answers, metrics, parameters
 from service.address import refuse_query_string
 from service.arrival import Deadline
 from service.direct import DirectRoute
@@ -151,6 +151,7 @@ def _vectors(encoded: list[Encoded]) -> NDArray[np.float32]:
     vectors = []
     for one in encoded:
         if one.reason == "queue_full":
+            metrics.SHED.labels("queue_full").inc()
             raise Overloaded("the encoder has all the texts it can take")
         if one.vector is None:
             raise ServingError("the encoder is out of order", hint="Try again in a moment.")

@@ -27,14 +27,20 @@ BULK_PATHS = ("/v1/search:batch", "/v1/embed", "/v1/events")
 class Observer:
     """Wraps an application; one `_Exchange` follows each request through it."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, admission: Admission) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        admission: Admission,
+        tracer: tracing.Tracer | None = None,
+    ) -> None:
         self._app = app
         self._max_body = settings.limits.body_bytes
         self._max_bodies = dict.fromkeys(BULK_PATHS, settings.limits.bulk_bytes)
         self._max_bodies["/v1/products"] = settings.updates.bulk_bytes
         self._log = settings.log.access
         self._admission = admission
-        self._tracer = tracing.tracer() if settings.tracing else None
+        self._tracer = tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; what is not HTTP passes through."""

@@ -29,13 +29,17 @@ class Checked(NamedTuple):
 def check(settings: Settings) -> tuple[Engine, Checked]:
     """Open the index of the settings; the open engine and what was found.
 
-    Raises BundleError or its like, RulesError, SettingsError when it must not be served so.
+    Raises BundleError or its like, RulesError, SettingsError, ServingError when it must not be
+    served so.
     """
     from service.events import check_place
     from service.state import open_engine
+    from service.tracing import tracer
 
     engine, products = open_engine(settings)
     check_place(settings)
+    if settings.tracing:
+        tracer().close()
     return engine, Checked(engine.bundle.products, products)
 
 

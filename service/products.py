@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 
 from catalog.errors import Overloaded
 from index.live.updates import Delete, Put
-from service import product_lines
+from service import metrics, product_lines
 from service.address import no_query_string, refuse_query_string
 from service.keys import require_admin, require_search
 from service.openapi import problems
@@ -66,6 +66,7 @@ async def product(request: Request) -> Response:
     require_search(request)
     refuse_query_string(request)
     if admission_of(request.app).is_full():
+        metrics.SHED.labels("queue_full").inc()
         raise Overloaded("this worker has all it can do", hint="Try again shortly.")
     generation, name = live_index(request.app).generation, request.path_params["id"]
     store = generation.engine.bundle.store

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.applications import Starlette
 
 from index.engine import Engine
+from service import tracing
 from service.admission import Admission
 from service.live import LiveIndex
 from service.opener import Opener
@@ -32,6 +33,7 @@ def prepare(app: Starlette, settings: Settings) -> None:
     app.state.gate = Gate()
     app.state.shadow = None
     app.state.events = None
+    app.state.tracer = tracing.tracer() if settings.tracing else None
     app.state.began = time.monotonic()
 
 

@@ -7,7 +7,9 @@ to the path of a search but that. Where spans go is told to the library's own va
 
 from __future__ import annotations
 
+import os
 import re
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 from catalog.errors import ServingError
 
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+_LAST_SECONDS = 2.0
 # In the order in which a search runs; `total` and `queue` are no stages inside it.
 _OUTSIDE = ("total", "queue")
 
@@ -30,7 +33,13 @@ class Tracer:
 
     def __init__(self, provider: Any) -> None:
         """`provider`: an `opentelemetry.sdk.trace.TracerProvider`."""
-        self._tracer = provider.get_tracer("gradus")
+        self._provider, self._tracer = provider, provider.get_tracer("gradus")
+
+    def close(self) -> None:
+        """Send what is left, for `_LAST_SECONDS` at most: nobody may be there to take it."""
+        sending = threading.Thread(target=self._provider.shutdown, daemon=True)
+        sending.start()
+        sending.join(_LAST_SECONDS)
 
     def record(
         self,
@@ -82,6 +91,7 @@ def tracer() -> Tracer:
             where="GRADUS_TRACING",
             hint="Install the extra: pip install 'gradus[otel]'.",
         ) from error
+    os.environ.setdefault("OTEL_SERVICE_NAME", "gradus")  # else it is called unknown_service
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return Tracer(provider)

@@ -42,6 +42,7 @@ class Updates:
     def place(self) -> Iterator[None]:
         """A place among the requests that write. Raises Overloaded when there is none left."""
         if self._taken_on >= self._settings.waiting:
+            metrics.SHED.labels("queue_full").inc()
             raise Overloaded("this worker has all the updates it can take", hint="Try again.")
         self._taken_on += 1
         try:

@@ -44,7 +44,7 @@ from load import (
 )
 
 CONNECTIONS = 16
-BLOCKS = 10  # of latency at 70 % of the peak
+BLOCKS = 20  # of latency at 70 % of the peak
 STAGES = """
 import json, sys
 sys.path.insert(0, {here!r})

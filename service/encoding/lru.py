@@ -17,7 +17,7 @@ class Lru(Generic[Key, Value]):
     """
 
     def __init__(self, size: int) -> None:
-        self._size = size
+        self.size = size
         self._values: OrderedDict[Key, Value] = OrderedDict()
 
     def __len__(self) -> int:
@@ -35,11 +35,11 @@ class Lru(Generic[Key, Value]):
 
     def put(self, key: Key, value: Value) -> None:
         """Keep a value."""
-        if self._size == 0:
+        if self.size == 0:
             return
         self._values[key] = value
         self._values.move_to_end(key)
-        if len(self._values) > self._size:
+        if len(self._values) > self.size:
             self._values.popitem(last=False)
 
     def clear(self) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from catalog.errors import ServingError
 from service import tracing
+from service.app import create_app
+from service.settings import Settings
 
+pytestmark = pytest.mark.anyio
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE}-{PARENT}-01".encode()
 
@@ -54,3 +58,25 @@ def test_missing_extra_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     with pytest.raises(ServingError, match=r"gradus\[otel\]"):
         tracing.tracer()
+
+
+async def test_service_traces_and_sends_what_is_left_at_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sdk = pytest.importorskip("opentelemetry.sdk.trace", reason="the extra `otel` is not installed")
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    kept = InMemorySpanExporter()
+    monkeypatch.setattr(kept, "shutdown", lambda: None)  # it would refuse what is sent last
+    provider = sdk.TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(kept, schedule_delay_millis=60_000))
+    monkeypatch.setattr(tracing, "tracer", lambda: tracing.Tracer(provider))
+    app = create_app(Settings(tracing=True))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+        await client.get("/livez", headers={"traceparent": TRACEPARENT.decode()})
+    assert kept.get_finished_spans() == ()
+    app.state.tracer.close()
+    (span,) = kept.get_finished_spans()
+    assert (span.name, format(span.context.trace_id, "032x")) == ("GET /livez", TRACE)
