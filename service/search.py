@@ -74,7 +74,7 @@ async def search_by_body(request: Request) -> Response:
 async def _search(
     request: Request, asked: parameters.SearchParameters, *, may_keep: bool = False
 ) -> Response:
-    # On the event loop, on purpose: a search holds the processor for about half a millisecond and
+    # On the event loop, on purpose: a search holds the processor for a millisecond or two and
     # seldom waits, and handing it to a thread costs a tenth of the throughput. Several workers,
     # one a core, are the way to more.
     search_request, app = asked.request(), request.app

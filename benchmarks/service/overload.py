@@ -84,9 +84,9 @@ def main() -> None:
         memory.append(server.memory())
     light_p99, p99 = (float(np.percentile(pooled(some), 99)) for some in (lights, heavies))
     late = (np.array(after.latency) * 1e3 > 3 * light_p99) | (np.array(after.status) != 200)
-    # Recovered once no tenth of a second holds more late answers than one in fifty.
-    tenths = np.floor(np.array(after.at) * 10).astype(int)
-    slow = [at for at in np.unique(tenths) if late[tenths == at].mean() > 0.02]
+    # Recovered once no half second holds more late answers than one in fifty.
+    halves = np.floor(np.array(after.at) * 2).astype(int)
+    slow = [int(at) for at in np.unique(halves) if late[halves == at].mean() > 0.02]
     statuses = sum((Counter(row["statuses"]) for row in rows), Counter())
     report(
         asked.out,
@@ -99,7 +99,7 @@ def main() -> None:
             "overload_ms": {"p50": median_of(heavies), "p99": round(p99, 3)},
             "p99_by_light_p99": round(p99 / light_p99, 2),
             "statuses": dict(statuses),
-            "recovered_after_s": (max(slow) + 1) / 10 if slow else 0.0,
+            "recovered_after_s": (max(slow) + 1) / 2 if slow else 0.0,
             "rss_mib": memory,
         },
     )

@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 
 from catalog.artefact import write_manifest
+from export.build import export_encoder
 from export.bundle import EncoderBundle
 
 pytestmark = pytest.mark.skipif(
@@ -42,3 +43,13 @@ def test_vectors_do_not_depend_on_their_company(bundle: Path) -> None:
     together = device.encode_queries(TEXTS * 30)
     alone = np.concatenate([device.encode_queries([text]) for text in TEXTS * 30])
     np.testing.assert_allclose(together, alone, rtol=0, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_half_precision_on_the_device_agrees_with_fp32_on_the_processor(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    export_encoder(checkpoint, tmp_path / "bundle")
+    here = EncoderBundle.load(tmp_path / "bundle", precision="fp32").encode_queries(TEXTS)
+    half = EncoderBundle.load(tmp_path / "bundle", precision="fp16", provider="cuda")
+    assert (half.encode_queries(TEXTS) * here).sum(axis=1).min() > 0.999

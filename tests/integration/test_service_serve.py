@@ -339,6 +339,14 @@ def test_unusable_index_is_one_line(
     assert str(root) in done.stderr
 
 
+def test_device_that_is_not_to_be_had_ends_the_start(served_index: Path) -> None:
+    done = finished("--index", str(served_index), GRADUS_ENCODER__PROVIDER="cuda")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "cuda" in line
+    assert "Traceback" not in line
+
+
 def test_port_taken_names_the_port(served_index: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
