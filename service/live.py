@@ -114,13 +114,15 @@ class LiveIndex:
             self._take_over(generation)
 
     def _point(self, generation: Generation) -> None:
-        """Make a generation's version the live one."""
+        """Make a generation's version the live one; let go of it if that cannot be done."""
         root = self._settings.index
         try:
             publish(root, generation.version)
-        except OSError as error:
+        except Exception as error:
             generation.retire()
             self._refused(generation.version, error)
+            if not isinstance(error, OSError):
+                raise
             raise ServingError(
                 f"the link to the live version cannot be written: {error.strerror or error}",
                 where=root,

@@ -18,6 +18,7 @@ from catalog.errors import BundleError, HashMismatch, MissingFile
 from index.engine import Engine
 from index.known_answers import KnownAnswers
 from index.versions import before_live, live, publish
+from service import metrics
 from service.app import create_app
 from service.opener import Opener
 from service.operation_schemas import CountShift, Indexes, Info, Published
@@ -291,12 +292,21 @@ async def test_root_that_cannot_be_written_is_said_and_changes_nothing(
     def read_only(*_: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 
+    refused = metrics.SWAPS.labels("refused")._value.get()
     monkeypatch.setattr("service.live.publish", read_only)
     response = await client.post("/v1/indexes/two:publish", headers=HEADERS)
     problem = ProblemAnswer.model_validate_json(response.content)
     assert (response.status_code, problem.code) == (503, "unavailable")
     assert "Read-only file system" in problem.detail
     assert (await served_by(client), live(root)) == ("one", "one")
+
+    def gone(*_: object) -> None:
+        raise MissingFile("there is no such version", where=root)
+
+    monkeypatch.setattr("service.live.publish", gone)
+    response = await client.post("/v1/indexes/two:publish", headers=HEADERS)
+    assert (response.status_code, response.json()["code"]) == (409, "index_refused")
+    assert metrics.SWAPS.labels("refused")._value.get() == refused + 2
     monkeypatch.undo()
     assert (await client.post("/v1/indexes/two:publish", headers=HEADERS)).status_code == 200
 
