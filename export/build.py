@@ -17,6 +17,7 @@ from catalog.errors import BundleError, MissingFile, ParityError
 from export.bundle import EncoderBundle, Precision, Provider
 from export.convert import write_half_onnx, write_onnx
 from export.files import KIND, PARITY_FILE, TOKENIZER_FILE, TRAIN_QUERIES_FILE, model_file
+from export.late import SHARE, likeness_of
 from export.measure import batch_difference, bundle_vectors, torch_vectors
 from export.parity import Bounds, Parity, Sides, cosines, rank_agreement
 from export.probe import Probe
@@ -47,11 +48,13 @@ def export_encoder(
     texts: ParityTexts | None = None,
     precisions: Sequence[Precision] = ("int8", "fp16"),
     bounds: Bounds | None = None,
+    late: float = SHARE,
     say: Callable[[str], None] = lambda line: None,
 ) -> Exported:
     """Write the encoder bundle of `checkpoint` to `out`; fp32 is always part of it.
 
-    `texts` default to those that training stored beside the checkpoint.
+    `texts` default to those that training stored beside the checkpoint. `late` is the share of late
+    interaction in the semantic scores of a bag of subwords, 0 for none.
 
     Raises:
         MissingFile, HashMismatch, BundleError: the checkpoint or its texts cannot be used.
@@ -67,6 +70,10 @@ def export_encoder(
     bounds = bounds or Bounds()
     with writing(out, KIND) as directory:
         _copy_settings(checkpoint, directory, model)
+        special = TokenReader(directory / TOKENIZER_FILE).special
+        likeness = likeness_of(model, special, late)
+        if likeness is not None:
+            likeness.save(directory)
         job = _Job(directory, out, model, texts, bounds)
         for precision in ("fp32", *precisions):
             say(f"{precision}: {_STEPS[precision][1]}")

@@ -1,7 +1,8 @@
 """Encoder bundles, read: texts and products in, vectors out. numpy, onnxruntime, tokenizers only.
 
 A bundle is a directory with `encoder.json`, `tokenizer.json`, `train_queries.json`, one
-`model.<precision>.onnx` or more, `parity.json`, `probe.json` and its manifest.
+`model.<precision>.onnx` or more, `parity.json`, `probe.json` and its manifest; that of a bag of
+subwords has `likeness.npz` as well.
 
 **No vector depends on its batch-mates.** No text is ever padded. On a processor every text is a
 call of its own: dynamic int8 scales activations over the call, and float kernels choose their order
@@ -16,10 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from catalog.artefact import Manifest, read_manifest
 from catalog.encoder_spec import EncoderSpec
@@ -27,6 +26,7 @@ from catalog.errors import BundleError, EncoderMismatch
 from catalog.model import Product
 from export.calls import calls, chunks, side_by_side
 from export.dims import cut_fingerprint, shortened
+from export.encoder import Encoder, Vectors
 from export.files import (
     KIND,
     PROBE_FILE,
@@ -40,6 +40,7 @@ from export.files import (
     serving_files,
     verify_serving_files,
 )
+from export.likeness import LIKENESS_FILE, AskedSubwords, Likeness, Subwords
 from export.probe import Probe
 from export.session import EncoderGraph, Output, Provider
 from export.tokens import TokenReader
@@ -53,38 +54,8 @@ __all__ = [
     "fingerprint",
 ]
 
-Vectors = NDArray[np.float32]
-
 _ROWS = {"cpu": 1, "cuda": 64}  # texts a call, exactly
 _CHUNK = 4096  # products held at once, enough to fill calls of every length
-
-
-class Encoder(Protocol):
-    """What the index and the service need of an encoder."""
-
-    @property
-    def dim(self) -> int:
-        """Length of the vectors."""
-        ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Equal fingerprints, equal vectors: what an index is tied to."""
-        ...
-
-    def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """Vectors (n, dim) float32 of shoppers' queries, rows L2 = 1."""
-        ...
-
-    def encode_products(
-        self, products: Iterable[Product], progress: Callable[[int], None] | None = None
-    ) -> Vectors:
-        """Vectors (n, dim) float32 of products, rows L2 = 1, in the order given."""
-        ...
-
-    def cut(self, dims: int) -> Encoder:
-        """The same encoder with vectors of `dims` components, at most `dim`, L2 = 1 again."""
-        ...
 
 
 class EncoderBundle:
@@ -107,6 +78,9 @@ class EncoderBundle:
         self._graph = EncoderGraph(present(directory / model_file(precision)), provider=provider)
         self._rows = _ROWS[provider]
         self._threads = threads
+        self._likeness: Likeness | None = None
+        if LIKENESS_FILE in manifest.files:
+            self._likeness = Likeness.load(directory, self._tokens.vocabulary_size)
         self.dim = self.spec.dim
         self.matryoshka = frozenset(manifest.config.get("matryoshka", ()))
         if self._graph.dim != self.spec.dim:
@@ -197,6 +171,21 @@ class EncoderBundle:
         rendered = [self.spec.template.query(text) for text in texts]
         ids = self._tokens.ids(rendered, self.spec.max_query_tokens)
         return self._encode(ids, "query_vector")
+
+    def asked_subwords(self, text: str) -> AskedSubwords | None:
+        """A shopper's query as late interaction reads it; None without late interaction."""
+        return None if self._likeness is None else self._likeness.asked(self.query_tokens(text))
+
+    def product_subwords(self, products: Iterable[Product]) -> Subwords | None:
+        """What late interaction reads of products, (n, longest text) int32; None without it."""
+        if self._likeness is None:
+            return None
+        longest = self.spec.max_item_tokens
+        parts = [np.empty((0, longest), np.int32)]
+        for chunk in chunks(products, _CHUNK):
+            ids = self._tokens.ids([self.spec.template.item(one) for one in chunk], longest)
+            parts.append(self._likeness.products(ids, longest))
+        return np.concatenate(parts)
 
     def encode_items(self, texts: Sequence[str]) -> Vectors:
         """Vectors (n, dim) float32 of item texts that the template has rendered already."""

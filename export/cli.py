@@ -45,6 +45,14 @@ def export(
     layout: Annotated[
         str | None, typer.Option(help="Layout of --products: a name or a TOML file.")
     ] = None,
+    late: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Share of late interaction in the semantic scores of a bag of subwords.",
+        ),
+    ] = 0.5,
 ) -> None:
     """Turn a trained encoder into an ONNX bundle that an index and a server can use.
 
@@ -58,6 +66,7 @@ def export(
         out,
         texts=_texts(checkpoint, texts, products, queries, layout),
         precisions=tuple(kind.value for kind in precision or list(Extra)),
+        late=late,
         say=lambda line: typer.echo(line, err=True),
     )
     typer.echo(table(exported))

@@ -82,6 +82,15 @@ def write_half_onnx(model: TwinEncoder, path: Path) -> None:
     write_onnx(model, path)
 
 
+def is_bag(backbone: Any) -> bool:
+    """Whether a token's vector is the same wherever it stands: no layers, no positions."""
+    embeddings: Any = getattr(backbone, "embeddings", None)
+    if getattr(backbone.config, "num_hidden_layers", 1) or embeddings is None:
+        return False
+    unused = (embeddings.position_embeddings, embeddings.token_type_embeddings)
+    return not any(table.weight.any() for table in unused)
+
+
 def _shortest(backbone: Any) -> Any:
     """A BERT without layers as what it computes: normed token vectors, the same to the last bit.
 
@@ -90,12 +99,9 @@ def _shortest(backbone: Any) -> Any:
     """
     from torch import Tensor, nn
 
-    embeddings: Any = getattr(backbone, "embeddings", None)
-    if getattr(backbone.config, "num_hidden_layers", 1) or embeddings is None:
+    if not is_bag(backbone):
         return backbone
-    unused = (embeddings.position_embeddings, embeddings.token_type_embeddings)
-    if any(table.weight.any() for table in unused):
-        return backbone
+    embeddings: Any = backbone.embeddings
 
     class Bag(nn.Module):
         def __init__(self) -> None:

@@ -12,6 +12,7 @@ from typing import Literal
 from catalog.artefact import Manifest, read_manifest, verify_files, write_manifest
 from catalog.encoder_spec import SPEC_FILE
 from catalog.errors import BundleError, MissingFile
+from export.likeness import LIKENESS_FILE
 
 Precision = Literal["fp32", "fp16", "int8"]
 
@@ -28,11 +29,13 @@ def model_file(precision: str) -> str:
 
 
 def fingerprint(manifest: Manifest, precision: str) -> str:
-    """Fingerprint of what decides vectors: settings, tokenizer and the model of one precision.
+    """Fingerprint of what decides semantic scores: settings, tokenizer, likeness and one model.
 
     A full bundle and the slim copy inside an index share it.
     """
-    deciding = (SPEC_FILE, TOKENIZER_FILE, model_file(precision))
+    deciding = [SPEC_FILE, TOKENIZER_FILE, model_file(precision)]
+    if LIKENESS_FILE in manifest.files:
+        deciding.append(LIKENESS_FILE)
     return restricted(manifest, deciding).fingerprint
 
 
@@ -57,7 +60,7 @@ def serving_files(directory: Path, manifest: Manifest, precision: str) -> tuple[
     for name in files:
         if name not in manifest.files:
             raise MissingFile("the bundle lists no such file", where=directory / name)
-    return files + ((PROBE_FILE,) if PROBE_FILE in manifest.files else ())
+    return files + tuple(name for name in (LIKENESS_FILE, PROBE_FILE) if name in manifest.files)
 
 
 def verify_serving_files(directory: Path, manifest: Manifest, precision: str) -> None:

@@ -38,6 +38,12 @@ class TokenReader:
         """One more than the largest token id."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
+    @property
+    def special(self) -> list[int]:
+        """Ids of the tokens that stand for no text."""
+        added = self._tokenizer.get_added_tokens_decoder()
+        return sorted(number for number, token in added.items() if token.special)
+
     def ids(self, texts: Sequence[str], limit: int) -> list[list[int]]:
         """Token ids of each text, at most `limit` of them, special tokens included."""
         room = max(limit - len(self._before) - len(self._after), 0)

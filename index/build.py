@@ -139,7 +139,8 @@ def build_index(
         plan = calibrate(store, encoder)
         vectors = _embed(store, encoder, whole)
         probes = encoder.encode_queries(list(_probe_texts(store, plan.probes)))
-        arms, dense = write_parts(directory, whole, store, vectors, probes, settings)
+        subwords = encoder.product_subwords(store.products())
+        arms, dense = write_parts(directory, whole, store, vectors, probes, settings, subwords)
         bundle = IndexBundle.unpublished(directory, arms, settings.candidates, encoder.fingerprint)
         calibration, fitted = plan.fit(bundle, encoder)
         quality = {

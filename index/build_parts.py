@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from catalog.artefact import write_manifest
 from catalog.typed import Kind
+from export.likeness import Subwords
 from index.bundle import ENCODER_DIR, LEXICAL_DIR, SPELLING_DIR, SUGGEST_DIR
 from index.calibration import Calibration
 from index.dense import DenseSettings
 from index.dense_build import Target, arrange, measured, stored_quality
 from index.filtering.columns_build import columns_of
 from index.filtering.columns_file import load_columns, save_columns
+from index.late import SubwordTable
 from index.lexical import LexicalIndex
 from index.progress import progress
 from index.shards import Arms, cut, shard_directories, shard_rows
@@ -57,6 +59,7 @@ def write_parts(
     vectors: Vectors,
     probes: Vectors,
     settings: PartSettings,
+    subwords: Subwords | None = None,
 ) -> tuple[Arms, dict[str, Any]]:
     """Store and arrange the vectors of each part; the arms as they will be searched, their quality.
 
@@ -80,10 +83,13 @@ def write_parts(
                 table, probes, settings.candidates, settings.dense, advance, settings.target
             )
             dense.save(part)
+            if subwords is not None:
+                SubwordTable(subwords[own]).save(part)
             stored = stored_quality(vectors[own], table, probes)
             found.append({**asdict(quality), "stored": asdict(stored)})
             lexical_part = LexicalIndex.load(part / LEXICAL_DIR)
-            parts.append(Arms(FileStore.load(part), lexical_part, dense, load_columns(part)))
+            words = SubwordTable.load(part)
+            parts.append(Arms(FileStore.load(part), lexical_part, dense, load_columns(part), words))
     (whole / EMBEDDED_FILE).unlink()
     if whole == directory:
         return parts[0], found[0]

@@ -12,6 +12,7 @@ from export.dims import cut_fingerprint
 from index.calibration import Calibration, default_calibration
 from index.dense import DenseArm
 from index.filtering.columns import Columns
+from index.late import SubwordRows
 from index.lexical import LexicalArm
 from index.shards import LEXICAL_DIR, Arms, shard_directories
 from index.spelling.dictionary import Dictionary
@@ -40,7 +41,7 @@ class IndexBundle:
 
     `alive` are the rows that stand, None for all of them: live updates take rows away and add
     others, and a row never changes its number. `suggestions` are None while
-    an index is built, `spelling` is None for none.
+    an index is built, `spelling` is None for none, `subwords` without late interaction.
     """
 
     directory: Path
@@ -54,6 +55,7 @@ class IndexBundle:
     alive: Subset | None = None
     spelling: Dictionary | None = None
     suggestions: SuggestTable | None = None
+    subwords: SubwordRows | None = None
 
     def standing(self, among: Subset | None = None) -> Subset | None:
         """Rows of `among` (None for all) that were not deleted; None when that is every row."""
@@ -88,7 +90,9 @@ class IndexBundle:
             raise BundleError(
                 "the parts of the index disagree on the number of products",
                 where=directory,
-                found="store {}, lexical {}, vectors {}, columns {}".format(*arms.sizes),
+                found="store {}, lexical {}, vectors {}, columns {}, subwords {}".format(
+                    *arms.sizes
+                ),
                 hint="Build the index again.",
             )
         return cls(
@@ -102,6 +106,7 @@ class IndexBundle:
             int(manifest.config.get("candidates", 200)),
             spelling=Dictionary.load(directory / SPELLING_DIR),
             suggestions=SuggestTable.load(directory / SUGGEST_DIR),
+            subwords=arms.subwords,
         )
 
     @classmethod
@@ -111,7 +116,15 @@ class IndexBundle:
         manifest = Manifest(KIND, SCHEMA, "", {}, parents={"encoder": encoder})
         shipped = default_calibration()
         parts = arms.store, arms.lexical, arms.dense, arms.columns
-        return cls(directory, manifest, *parts, shipped, candidates, spelling=spelling)
+        return cls(
+            directory,
+            manifest,
+            *parts,
+            shipped,
+            candidates,
+            spelling=spelling,
+            subwords=arms.subwords,
+        )
 
     def open_encoder(
         self, *, verify: bool = True, threads: int = 1, provider: Provider = "cpu"

@@ -15,7 +15,7 @@ from export.bundle import Encoder
 from index.alpha import AlphaFit, fit_alpha
 from index.build import CalibrationPlan
 from index.bundle import IndexBundle
-from index.calibrating.found import FirstPages, first_pages, nearest_cosines, tops_of
+from index.calibrating.found import FirstPages, best_semantic, first_pages, tops_of
 from index.calibrating.modes import Company, FittedModes, fit_modes
 from index.calibrating.policies import BALANCED, Policy
 from index.calibration import Calibration, Mode, Source
@@ -191,7 +191,7 @@ def keep_company(engine: Engine, pages: Mapping[Mode, FirstPages], alpha: float)
         real={mode: of_mode.top for mode, of_mode in pages.items()},
         half_known=tops_of(engine, half_known, alpha),
         unrelated=tops_of(engine, unrelated, alpha),
-        unknown=nearest_cosines(engine, unknown, _NONSENSE_DEPTH),
+        unknown=best_semantic(engine, unknown, _NONSENSE_DEPTH),
     )
 
 

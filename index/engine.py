@@ -7,6 +7,7 @@ and tier → cut → order → page → fetch.
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,14 +120,15 @@ class Engine:
             except OverBudget:
                 left_out = ("spelling:slow",)
         terms = lexical.analyser.query_terms(text)
+        if request.mode != "lexical":
+            terms = replace(terms, subwords=self.encoder.asked_subwords(text))
         self.refiner.refine(request, text)  # refused before it is encoded
         known = lexical.known(terms)
         # Without a known word the lexical arm is blind, and its zeros mean nothing.
         mode = "semantic" if request.mode == "hybrid" and not known else request.mode
         words = len(terms.counts)
-        known_words, unknown_words = known > 0, known < words
         return Prepared(
-            request, text, terms, mode, words > 0, known_words, unknown_words,
+            request, text, terms, mode, words > 0, known > 0, known < words,
             corrections, budgets, left_out,
         )  # fmt: skip
 

@@ -14,7 +14,9 @@ from itertools import accumulate, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from export.likeness import Subwords
 from index.dense import DenseArm, Vectors
+from index.late import SubwordRows
 from index.lexical import LexicalArm, Posting, Statistics
 from index.ranking import best, id_ranks
 from index.store import ProductStore
@@ -190,6 +192,36 @@ class JoinedDense(DenseArm):
             None if among is None else among.between(start, stop)
             for start, stop in pairwise(self._starts)
         ]
+
+
+class JoinedSubwords(SubwordRows):
+    """The subwords of several parts."""
+
+    def __init__(self, parts: Sequence[SubwordRows]) -> None:
+        """All parts were read by one encoder."""
+        self._parts = parts
+        self._starts = starts_of([len(part) for part in parts])
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    @property
+    def length(self) -> int:
+        """How many subwords a row has room for."""
+        return self._parts[0].length
+
+    def take(self, rows: Rows) -> Subwords:
+        """The subwords of `rows`, (len(rows), length) int32, filled up with NO_SUBWORD."""
+        found = np.empty((len(rows), self.length), np.int32)
+        for number, places in of_parts(rows, self._starts):
+            found[places] = self._parts[number].take(rows[places] - self._starts[number])
+        return found
+
+
+def joined_subwords(parts: Sequence[SubwordRows | None]) -> SubwordRows | None:
+    """Those of all parts; None where a part has none."""
+    known = [part for part in parts if part is not None]
+    return JoinedSubwords(known) if len(known) == len(parts) else None
 
 
 def starts_of(sizes: Sequence[int]) -> list[int]:

@@ -22,6 +22,7 @@ from index.pair_measures import (
 )
 from index.pairs import collect_pairs
 from index.request import SearchRequest
+from index.retrieval import semantic_scores
 
 Qrels = Mapping[str, Mapping[str, int]]
 Scores = NDArray[np.float64]
@@ -66,7 +67,7 @@ def judged_pairs(engine: Engine, qrels: Qrels) -> JudgedPairs:
         columns.append(
             (
                 found.scores,
-                engine.bundle.dense.score(vector, rows),
+                semantic_scores(engine.bundle, prepared.terms, vector, rows),
                 np.array([*known.values()], np.int64),
                 np.full(len(rows), number),
                 _title_overlap(engine, query, rows),

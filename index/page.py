@@ -71,7 +71,7 @@ def cut(found: Candidates, ranking: Ranking, shown: Rows, request: SearchRequest
     """Count the hits, which are at the places `shown`; say whether there may be more."""
     counts = np.bincount(ranking.grades.take(shown), minlength=len(TIERS)).tolist()
     lowest = TIERS.index(request.min_tier)
-    # Nothing beyond an arm's c-th candidate scores higher in that arm; while that candidate itself
+    # Nothing beyond an arm's c-th candidate comes nearer in that arm; while that candidate itself
     # passes the cut, products outside R might too.
     open_ended = any(
         bool((ranking.relevance[found.rows == row] >= ranking.least).any()) for row in found.last

@@ -17,6 +17,7 @@ from catalog.model import Grade
 from catalog.split import query_hash
 from index.engine import Engine
 from index.request import SearchRequest
+from index.retrieval import semantic_scores
 
 ASSUMED_PER_QUERY = 50
 
@@ -57,7 +58,7 @@ def _of_query(
     vector = engine.encode(prepared)
     grade = np.array([*judged.values(), *([Grade.IRRELEVANT] * len(drawn))], np.int64)
     return (
-        engine.bundle.dense.score(vector, rows),
+        semantic_scores(engine.bundle, prepared.terms, vector, rows),
         engine.bundle.lexical.score(prepared.terms, rows),
         grade,
         np.full(len(rows), number),

@@ -15,6 +15,7 @@ from index.subset import Subset
 from index.words.terms import QueryTerms
 
 Vector = NDArray[np.float32]
+Scores = NDArray[np.float64]
 
 
 def result_set(
@@ -31,6 +32,9 @@ def result_set(
 ) -> Candidates:
     """The union of each arm's best `depth` (c unless given), not ordered.
 
+    The semantic arm proposes the products nearest by cosine; late interaction counts in their
+    scores.
+
     `among` leaves out all other rows, as the bundle itself leaves out deleted ones.
     """
     watch = watch or Stopwatch()
@@ -39,9 +43,9 @@ def result_set(
     lexical, dense, ranks = bundle.lexical, bundle.dense, bundle.store.ranks
     near = None
     if vector is not None and mode != "lexical":
-        rows, scores = dense.top(vector, depth, ranks, exact=exact, among=among)
+        rows, cosines = dense.top(vector, depth, ranks, exact=exact, among=among)
         every = dense.products if among is None else len(among)
-        near = Arm(rows, scores, full=len(rows) < every)
+        near = Arm(rows, _semantic(bundle, terms, cosines, rows), full=len(rows) < every)
         watch.lap("dense")
         if mode == "semantic":
             return Candidates(near.rows, near.scores, near.scores, None, last_rows(near))
@@ -52,7 +56,7 @@ def result_set(
     if vector is None or near is None:
         return Candidates(said.rows, said.scores, None, said.scores, last_rows(said))
     new = absent(said.rows, near.rows)
-    missing = dense.score(vector, said.rows[new])
+    missing = semantic_scores(bundle, terms, vector, said.rows[new])
     watch.lap("dense")
     return blended(
         np.concatenate((near.rows, said.rows[new])),
@@ -76,8 +80,23 @@ def scored(
     lexical = None if mode == "semantic" else bundle.lexical.score(terms, rows)
     semantic = None
     if vector is not None and mode != "lexical":
-        semantic = bundle.dense.score(vector, rows)
+        semantic = semantic_scores(bundle, terms, vector, rows)
     return blended(rows, semantic, lexical, alpha)
+
+
+def semantic_scores(
+    bundle: IndexBundle, terms: QueryTerms, vector: Vector, rows: NDArray[np.int64]
+) -> Scores:
+    """Semantic scores of `rows`, (len(rows),) float64 in [-1, 1]: cosines, and late interaction."""
+    return _semantic(bundle, terms, bundle.dense.score(vector, rows), rows)
+
+
+def _semantic(
+    bundle: IndexBundle, terms: QueryTerms, cosines: Scores, rows: NDArray[np.int64]
+) -> Scores:
+    if terms.subwords is None or bundle.subwords is None:
+        return cosines
+    return terms.subwords.mixed(cosines, bundle.subwords.take(rows))
 
 
 def with_pinned(

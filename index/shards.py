@@ -21,7 +21,8 @@ from index.dense import DenseArm, DenseIndex
 from index.filtering.columns import Columns
 from index.filtering.columns_build import joined_columns
 from index.filtering.columns_file import load_columns
-from index.joined import JoinedDense, JoinedLexical, JoinedStore
+from index.joined import JoinedDense, JoinedLexical, JoinedStore, joined_subwords
+from index.late import SubwordRows, SubwordTable
 from index.lexical import LexicalArm, LexicalIndex
 from index.store import FileStore, ProductStore, StoreWriter
 
@@ -33,12 +34,13 @@ SHARDS_DIR = "shards"
 
 @dataclass(frozen=True)
 class Arms:
-    """Store, both arms and typed columns of one directory, or of several as one."""
+    """Store, both arms, typed columns and subwords of one directory, or of several as one."""
 
     store: ProductStore
     lexical: LexicalArm
     dense: DenseArm
     columns: Columns
+    subwords: SubwordRows | None = None
 
     @classmethod
     def load(cls, directory: Path) -> Arms:
@@ -48,6 +50,7 @@ class Arms:
             LexicalIndex.load(directory / LEXICAL_DIR),
             DenseIndex.load(directory),
             load_columns(directory),
+            SubwordTable.load(directory),
         )
 
     @classmethod
@@ -60,13 +63,15 @@ class Arms:
             JoinedLexical([part.lexical for part in parts]),
             JoinedDense([part.dense for part in parts]),
             joined_columns([part.columns for part in parts]),
+            joined_subwords([part.subwords for part in parts]),
         )
 
     @property
-    def sizes(self) -> tuple[int, int, int, int]:
-        """Products of store, postings, vectors and columns: equal numbers."""
+    def sizes(self) -> tuple[int, int, int, int, int]:
+        """Products of store, postings, vectors, columns and subwords: equal numbers."""
         arms = self.lexical.products, self.dense.products
-        return len(self.store), *arms, self.columns.products
+        subwords = len(self.store) if self.subwords is None else len(self.subwords)
+        return len(self.store), *arms, self.columns.products, subwords
 
 
 def shard_of(product_id: str, shards: int) -> int:

@@ -18,6 +18,7 @@ from catalog.artefact import write_manifest, writing
 from catalog.encoder_spec import EncoderSpec
 from catalog.model import Product
 from export.dims import cut_fingerprint, shortened
+from export.likeness import AskedSubwords, Likeness, Subwords
 from index.analysis import stem, words
 from index.build import build_index
 from index.engine import Engine
@@ -52,6 +53,12 @@ class HashEncoder:
     def query_tokens(self, text: str) -> list[int]:
         return [len(word) for word in words(text)]
 
+    def asked_subwords(self, text: str) -> AskedSubwords | None:
+        return None
+
+    def product_subwords(self, products: Iterable[Product]) -> Subwords | None:
+        return None
+
     def cut(self, dims: int) -> HashEncoder:
         if dims == self.dim:
             return self
@@ -71,8 +78,44 @@ class HashEncoder:
         return unit if self.dim == self.full else shortened(unit, self.dim)
 
 
+class LateEncoder(HashEncoder):
+    """A hash encoder with late interaction: words are subwords, alike as their directions are."""
+
+    TOKENS, LONGEST = 256, 24
+
+    def __init__(self, dim: int = 32, name: str = "late") -> None:
+        super().__init__(dim, name)
+        rng = np.random.default_rng(3)
+        cosines = np.tanh(rng.normal(0.0, 0.4, (self.TOKENS, self.TOKENS)))
+        np.fill_diagonal(cosines, 0.96)
+        query, like = (cosines > 0.5).nonzero()
+        self.likeness = Likeness(
+            0.5,
+            0.5,
+            rng.uniform(0.2, 1.0, self.TOKENS).astype(np.float32),
+            np.searchsorted(query, np.arange(self.TOKENS + 1)).astype(np.int32),
+            like.astype(np.int32),
+            cosines[query, like].astype(np.float32),
+        )
+
+    def asked_subwords(self, text: str) -> AskedSubwords | None:
+        return self.likeness.asked(self._numbers(text))
+
+    def product_subwords(self, products: Iterable[Product]) -> Subwords | None:
+        texts = [" ".join((product.title, *product.category)) for product in products]
+        return self.likeness.products([self._numbers(text) for text in texts], self.LONGEST)
+
+    def _numbers(self, text: str) -> list[int]:
+        found = [_seed(stem(word)) % self.TOKENS for word in words(text)]
+        return found[: self.LONGEST]
+
+
+def _seed(word: str) -> int:
+    return int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "big")
+
+
 def _direction(word: str, dim: int) -> NDArray[np.float64]:
-    seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "big")
+    seed = _seed(word)
     return np.random.default_rng(seed).standard_normal(dim)
 
 
@@ -117,6 +160,11 @@ def demo_products() -> list[Product]:
 @pytest.fixture(scope="session")
 def make_encoder() -> type[HashEncoder]:
     return HashEncoder
+
+
+@pytest.fixture(scope="session")
+def make_late_encoder() -> type[LateEncoder]:
+    return LateEncoder
 
 
 @pytest.fixture

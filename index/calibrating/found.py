@@ -88,11 +88,15 @@ def tops_of(engine: Engine, queries: Iterable[str], alpha: float) -> dict[Mode, 
     return {mode: of_mode.top.scores for mode, of_mode in pages.items()}
 
 
-def nearest_cosines(engine: Engine, queries: list[str], depth: int) -> Scores:
-    """Cosines of queries with the products nearest to each, (queries, <= depth)."""
-    bundle = engine.bundle
-    vectors = engine.encoder.encode_queries(queries)
-    return np.array([bundle.dense.top(vector, depth, bundle.store.ranks)[1] for vector in vectors])
+def best_semantic(engine: Engine, queries: list[str], depth: int) -> Scores:
+    """The best semantic scores of each query, (queries, <= depth)."""
+    ranks = engine.bundle.store.ranks
+    found = []
+    for query in queries:
+        prepared = engine.prepare(SearchRequest(query, mode="semantic", correct=False))
+        pairs = engine.candidates(prepared.terms, engine.encode(prepared), "semantic")
+        found.append(best(pairs.rows, pairs.scores, ranks, depth)[1])
+    return np.array(found)
 
 
 def _stacked(pages: list[tuple[Scores, NDArray[np.bool_], bool]]) -> FirstPages:

@@ -10,6 +10,7 @@ journal.py    the file of them, synced before an update is acknowledged
 updates.py    what can be asked for, and what became of it
 pending.py    what a batch comes to
 overlay.py    the rows added since the build
+added.py      their products and postings
 updatable.py  one writer, engines for readers
 handover.py   another version takes over: what its build cannot have known is carried over
 """

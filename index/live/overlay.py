@@ -10,103 +10,43 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.model import Product
+from export.likeness import Subwords
 from index.bundle import IndexBundle
 from index.dense import DenseArm, DenseIndex
 from index.filtering.columns import Columns
 from index.filtering.columns_build import columns_like, joined_columns
-from index.joined import JoinedDense, JoinedLexical, JoinedStore
-from index.lexical import LexicalArm, Posting, Statistics
+from index.joined import JoinedDense, JoinedLexical, JoinedSubwords
+from index.late import SubwordTable
+from index.lexical import Posting
 from index.lexical_build import LexicalBuilder
-from index.store import ProductStore, line_of, product_of
+from index.live.added import AddedLexical, AddedStore, LiveStore
+from index.store import line_of, product_of
 from index.subset import Subset
 from index.vectors import Vectors, VectorTable, store_as
-from index.words.terms import QueryTerms
 
 Rows = NDArray[np.int64]
+Number = TypeVar("Number", np.float32, np.int32)
 # Ids of one gap between two ids of the base are told apart below this.
 _GAP = 1 << 32
 _SMALLEST = 256  # rows that the first buffer of vectors holds
 
 
-class AddedStore(ProductStore):
-    """Lines and ids of the rows added, in order."""
-
-    def __init__(self, ids: Sequence[str], lines: Sequence[bytes]) -> None:
-        """`lines` may go on behind the ids."""
-        self.ids = ids
-        self.ranks = np.empty(0, np.int64)  # of no use by itself: ids may repeat
-        self._lines = lines
-
-    def row(self, product_id: str) -> int | None:
-        """None: which row of an id stands is the overlay's to know."""
-        return None
-
-    def lines(self, rows: Rows) -> list[bytes]:
-        """Products as JSON objects in UTF-8, in the order of `rows`."""
-        return [self._lines[row] for row in rows.tolist()]
-
-
-class LiveStore(JoinedStore):
-    """The products of a bundle and those added, each id at the row that stands."""
-
-    def __init__(
-        self,
-        base: ProductStore,
-        added: AddedStore,
-        ranks: NDArray[np.int64],
-        moved: Mapping[str, int | None],
-    ) -> None:
-        """`moved` has the row of each id that was put or deleted since the build."""
-        super().__init__([base, added], ranks)
-        self._base, self._moved = base, moved
-
-    def row(self, product_id: str) -> int | None:
-        """Row of a product, None when it is not in the catalogue."""
-        if product_id in self._moved:
-            return self._moved[product_id]
-        return self._base.row(product_id)
-
-
-class AddedLexical(LexicalArm):
-    """Postings of the rows added, weighed by the statistics of the base."""
-
-    def __init__(self, base: LexicalArm, postings: Mapping[str, Posting], products: int) -> None:
-        super().__init__(products)
-        self._base, self._postings = base, postings
-
-    @property
-    def statistics(self) -> Statistics:
-        """What the base took from the whole catalogue."""
-        return self._base.statistics
-
-    def known(self, terms: QueryTerms) -> int:
-        """How many terms of the query are in the vocabulary, which is frozen in the bundle."""
-        return self._base.known(terms)
-
-    def document_frequency(self, term: str) -> int:
-        """Number of products of the whole catalogue that held `term` when it was indexed."""
-        return self._base.document_frequency(term)
-
-    def idf(self, term: str) -> float:
-        """Weight of one occurrence of `term` in a query; the largest there is for unknown ones."""
-        return self._base.idf(term)
-
-    def posting(self, term: str) -> Posting | None:
-        """Rows that hold `term`, ascending, and its saturation in each; None for none."""
-        return self._postings.get(term)
-
-
 @dataclass(frozen=True, eq=False)
 class Addition:
-    """A product to be put, with its vector (dim,) float32 as the base stores vectors."""
+    """A product to be put, with its vector (dim,) float32 as the base stores vectors.
+
+    `subwords` (length,) are what late interaction reads of it, None without it.
+    """
 
     product: Product
     vector: Vectors
+    subwords: Subwords | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,13 +62,18 @@ class Overlay:
     lines: list[bytes] = field(default_factory=list)
     postings: Mapping[str, Posting] = field(default_factory=dict)
     moved: Mapping[str, int | None] = field(default_factory=dict)
+    subwords: Subwords | None = None
 
     @classmethod
     def over(cls, base: IndexBundle) -> Overlay:
         """No change yet."""
         alive = np.ones(len(base.store), np.bool_)
         vectors = np.empty((0, base.dense.dim), np.float32)
-        return cls(base, sorted(base.store.ids), base.columns, vectors, alive)
+        subwords = None
+        if base.subwords is not None:
+            subwords = np.empty((0, base.subwords.length), np.int32)
+        order = sorted(base.store.ids)
+        return cls(base, order, base.columns, vectors, alive, subwords=subwords)
 
     def row(self, product_id: str) -> int | None:
         """Row of a product as it stands, None when there is none."""
@@ -168,13 +113,18 @@ class Overlay:
         # Where another state went on from this one, what it added stays its own.
         branches = len(self.lines) != len(self.ids)
         lines = self.lines[: len(self.ids)] if branches else self.lines
-        vectors = self._grown([addition.vector for addition in additions], anew=branches)
+        vectors = self._grown(self.vectors, [one.vector for one in additions], anew=branches)
+        subwords = None
+        if self.subwords is not None:
+            read = [one.subwords for one in additions if one.subwords is not None]
+            subwords = self._grown(self.subwords, read, anew=branches)
         lines.extend(map(line_of, products))
         return replace(
             self,
             ids=self.ids + tuple(product.id for product in products),
             lines=lines,
             vectors=vectors,
+            subwords=subwords,
             columns=self._filled(products),
             postings=self._posted(products),
             moved=moved,
@@ -188,6 +138,9 @@ class Overlay:
             return base
         added = AddedStore(self.ids, self.lines)
         parts: list[DenseArm] = [base.dense]
+        subwords = base.subwords
+        if self.ids and subwords is not None and self.subwords is not None:
+            subwords = JoinedSubwords([subwords, SubwordTable(self.subwords[: len(self.ids)])])
         if self.ids:
             table = VectorTable(self.vectors[: len(self.ids)])
             parts.append(DenseIndex(table, None, base.dense.settings))
@@ -200,6 +153,7 @@ class Overlay:
             dense=JoinedDense(parts),
             columns=self.columns,
             alive=Subset(self.alive),
+            subwords=subwords,
         )
 
     def _ranks(self) -> NDArray[np.int64]:
@@ -210,15 +164,17 @@ class Overlay:
             added[at] = bisect_left(self.order, self.ids[at]) * _GAP + place
         return np.concatenate([(self.base.store.ranks + 1) * _GAP, added])
 
-    def _grown(self, vectors: Sequence[Vectors], *, anew: bool) -> Vectors:
-        """The buffer of vectors with more behind, a longer one when it is full."""
-        used, needed = len(self.ids), len(self.ids) + len(vectors)
-        buffer = self.vectors
+    def _grown(
+        self, held: NDArray[Number], more: Sequence[NDArray[Number]], *, anew: bool
+    ) -> NDArray[Number]:
+        """The buffer `held` with more rows behind, a longer one when it is full."""
+        used, needed = len(self.ids), len(self.ids) + len(more)
+        buffer = held
         if anew or needed > len(buffer):
-            buffer = np.empty((max(_SMALLEST, 2 * needed), self.base.dense.dim), np.float32)
-            buffer[:used] = self.vectors[:used]
-        for row, vector in enumerate(vectors, used):
-            buffer[row] = vector
+            buffer = np.empty((max(_SMALLEST, 2 * needed), held.shape[1]), held.dtype)
+            buffer[:used] = held[:used]
+        for row, added in enumerate(more, used):
+            buffer[row] = added
         return buffer
 
     def _filled(self, products: Sequence[Product]) -> Columns:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -164,7 +164,7 @@ class UpdatableIndex:
         state = Pending(self._overlay)
         statuses = [state.take(update) for update in updates]
         vectors = self._vectors(state)
-        additions = [Addition(product, vectors[name]) for name, product in state.put.items()]
+        additions = self._additions(state.put.values(), vectors)
         bodies = [
             *({"delete": name, **mark} for name in state.gone),
             *({**self._entry(addition, state.patches), **mark} for addition in additions),
@@ -212,7 +212,17 @@ class UpdatableIndex:
             vectors.update(
                 (product.id, vector) for product, vector in zip(missing, found, strict=True)
             )
-        self._stand([Addition(product, vectors[name]) for name, product in put.items()], gone)
+        self._stand(self._additions(put.values(), vectors), gone)
+
+    def _additions(
+        self, products: Iterable[Product], vectors: Mapping[str, Vectors]
+    ) -> list[Addition]:
+        put = list(products)
+        subwords = self._base.encoder.product_subwords(put)
+        return [
+            Addition(product, vectors[product.id], None if subwords is None else subwords[place])
+            for place, product in enumerate(put)
+        ]
 
     def _recorded(self, entries: Mapping[str, Entry]) -> dict[str, Vectors]:
         """Vectors in the journal that this index's own encoder made."""

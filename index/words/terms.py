@@ -1,10 +1,12 @@
-"""What the lexical arm looks for."""
+"""What is looked for besides the query's vector."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from export.likeness import AskedSubwords
 
 MAX_QUERY_TERMS = 64
 
@@ -14,11 +16,12 @@ class QueryTerms:
     """Each distinct term with its number of occurrences in the query, sorted by term.
 
     Sums over terms run in this order everywhere. A synonym group is one term. `dropped` counts the
-    terms beyond the first 64.
+    terms beyond the first 64. `subwords` are what late interaction reads, None without it.
     """
 
     counts: tuple[tuple[str, int], ...]
     dropped: int = 0
+    subwords: AskedSubwords | None = field(default=None, compare=False)
 
 
 def counted(terms: Sequence[str]) -> QueryTerms:

@@ -1,0 +1,187 @@
+"""Late interaction from the network to a search: what is served is what the network says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from catalog.errors import BundleError, HashMismatch
+from catalog.model import Product
+from export.bundle import EncoderBundle
+from export.cli import app
+from export.likeness import LIKENESS_FILE
+from index.build import BuildSettings, build_index
+from index.engine import Engine
+from index.late import SUBWORDS_FILE
+from index.live.updatable import UpdatableIndex
+from index.live.updates import Put
+from index.request import SearchRequest
+
+pytestmark = pytest.mark.slow
+
+QUERIES = ("red kettle", "almond milk", "wool socks blue", "zzz qqq")
+MORE = (Product("new-1", "red kettle of steel"), Product("new-2", "oat milk, 1 l"))
+
+
+def trained(checkpoint: Path) -> Any:
+    """The bag of a checkpoint, with token vectors that stand in no one place of a text."""
+    import torch
+
+    from training.model import TwinEncoder
+
+    model = TwinEncoder.load(checkpoint).eval()
+    embeddings: Any = model.backbone.embeddings
+    with torch.no_grad():
+        for table in (embeddings.position_embeddings, embeddings.token_type_embeddings):
+            table.weight.zero_()
+    return model
+
+
+@pytest.fixture(scope="module")
+def bag(make_checkpoint: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from catalog.artefact import read_manifest, write_manifest
+
+    directory = make_checkpoint(
+        tmp_path_factory.mktemp("bag") / "checkpoint", layers=0, pooling="weighted"
+    )
+    manifest = read_manifest(directory, "checkpoint")
+    trained(directory).save(directory)
+    write_manifest(directory, "checkpoint", config=manifest.config)
+    return directory
+
+
+def exported(checkpoint: Path, out: Path, *options: str) -> Path:
+    found = CliRunner().invoke(
+        app, [str(checkpoint), "--out", str(out), "--precision", "int8", *options]
+    )
+    assert found.exit_code == 0, found.output
+    return out
+
+
+@pytest.fixture(scope="module")
+def encoder(bag: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return exported(bag, tmp_path_factory.mktemp("late") / "encoder")
+
+
+@pytest.fixture(scope="module")
+def index(
+    encoder: Path, demo_products: list[Product], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    root = tmp_path_factory.mktemp("late_index") / "index"
+    build_index(demo_products, EncoderBundle.load(encoder), root, encoder_dir=encoder)
+    return root
+
+
+def by_the_network(model: Any, bundle: EncoderBundle, query: str, product: Product) -> float:
+    """Late interaction of a pair as the formula has it, from the network itself."""
+    import torch
+
+    from export.late import FLOOR
+
+    template = bundle.spec.template
+    reader = bundle._tokens
+    asked, held = (
+        [token for token in ids if token not in reader.special]
+        for ids in (
+            reader.ids([template.query(query)], bundle.spec.max_query_tokens)[0],
+            reader.ids([template.item(product)], bundle.spec.max_item_tokens)[0],
+        )
+    )
+    if not asked:
+        return FLOOR
+    with torch.inference_mode():
+
+        def vectors(ids: list[int]) -> Any:
+            tokens = torch.tensor(ids)[:, None]
+            hidden = model.backbone(
+                input_ids=tokens, attention_mask=torch.ones_like(tokens)
+            ).last_hidden_state[:, 0]
+            return hidden
+
+        hidden = vectors(asked)
+        weights = torch.softmax(model.token_weight(hidden)[:, 0].double(), 0)
+        left = torch.nn.functional.normalize(model.query_head(hidden), dim=-1)
+        right = torch.nn.functional.normalize(model.item_head(vectors(held)), dim=-1)
+        best = (left @ right.T).max(1).values.clamp_min(FLOOR).double()
+        return float((weights * best).sum())
+
+
+def test_semantic_scores_are_cosine_and_late_interaction_of_the_network(bag, index, demo_products):
+    engine = Engine.open(index)
+    model, bundle = trained(bag), engine.encoder
+    for query in QUERIES:
+        prepared = engine.prepare(SearchRequest(query, mode="semantic", correct=False))
+        vector = engine.encode(prepared)
+        rows = np.arange(0, len(demo_products), 7)
+        found = engine.pairs(prepared.terms, vector, "semantic", rows).scores
+        cosines = engine.bundle.dense.score(vector, rows)
+        products = list(engine.bundle.store.products(rows.tolist()))
+        late = [by_the_network(model, bundle, query, product) for product in products]
+        assert prepared.terms.subwords is not None
+        assert found == pytest.approx(0.5 * cosines + 0.5 * np.array(late), abs=1e-5), query
+
+
+def test_a_product_put_live_scores_as_one_built_in(encoder, index, demo_products, tmp_path):
+    live = UpdatableIndex(Engine.open(index))
+    live.apply([Put(product) for product in MORE])
+    root = tmp_path / "index"
+    built = EncoderBundle.load(encoder)
+    build_index([*demo_products, *MORE], built, root, encoder_dir=encoder)
+    for query in QUERIES:
+        scores = []
+        for engine in (live.engine, Engine.open(root)):
+            prepared = engine.prepare(SearchRequest(query, mode="semantic", correct=False))
+            rows = np.array([engine.bundle.store.row(product.id) for product in MORE])
+            pairs = engine.pairs(prepared.terms, engine.encode(prepared), "semantic", rows)
+            scores.append(pairs.scores.tolist())
+        assert scores[0] == scores[1]
+
+
+def test_shards_keep_their_own_subwords(encoder, demo_products, tmp_path, index):
+    root = tmp_path / "index"
+    shards = BuildSettings(shards=3)
+    build_index(
+        demo_products, EncoderBundle.load(encoder), root, settings=shards, encoder_dir=encoder
+    )
+    whole, cut = Engine.open(index), Engine.open(root)
+    for query in QUERIES:
+        request = SearchRequest(query, mode="semantic", min_tier="irrelevant", exact=True)
+        assert [(hit.id, hit.relevance) for hit in whole.search(request).hits] == [
+            (hit.id, hit.relevance) for hit in cut.search(request).hits
+        ]
+
+
+def test_the_share_is_for_the_exporter_to_say(bag, encoder, tmp_path):
+    without = exported(bag, tmp_path / "none", "--late", "0")
+    other = exported(bag, tmp_path / "other", "--late", "0.25")
+    assert not (without / LIKENESS_FILE).exists()
+    bundles = [EncoderBundle.load(directory) for directory in (encoder, without, other)]
+    assert len({bundle.fingerprint for bundle in bundles}) == 3
+    assert bundles[1].asked_subwords("red kettle") is None
+    assert bundles[1].product_subwords(MORE) is None
+    asked = bundles[2].asked_subwords("red kettle")
+    assert asked is not None
+    assert asked.share == 0.25
+
+
+def test_a_network_with_layers_has_none(checkpoint, tmp_path):
+    bundle = EncoderBundle.load(exported(checkpoint, tmp_path / "encoder"))
+    assert bundle.asked_subwords("red kettle") is None
+
+
+def test_damage_is_found(index, encoder, tmp_path, demo_products):
+    root = tmp_path / "index"
+    built = build_index(demo_products, EncoderBundle.load(encoder), root, encoder_dir=encoder)
+    held = built.directory / SUBWORDS_FILE
+    content = held.read_bytes()
+    held.write_bytes(content[:-4] + b"\x00\x00\x00\x00")
+    with pytest.raises(HashMismatch):
+        Engine.open(root)
+    held.write_bytes(content[:40])
+    with pytest.raises(BundleError, match="subwords of products"):
+        Engine.open(root, verify=False)

@@ -1,0 +1,124 @@
+"""Late interaction: what is looked up is what the formula says, pair by pair."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from catalog.errors import BundleError
+from export.likeness import LIKENESS_FILE, NO_SUBWORD, Likeness
+
+TOKENS, FLOOR, LENGTH = 40, 0.5, 9
+tokens = st.lists(st.integers(0, TOKENS - 1), max_size=LENGTH)
+queries = tokens.filter(lambda query: any(token != 5 for token in query))
+
+
+def dense_table(seed: int = 1) -> np.ndarray:
+    """Cosines of every two tokens, float32; the first three are like nothing."""
+    table = np.random.default_rng(seed).uniform(-0.2, 1.0, (TOKENS, TOKENS)).astype(np.float32)
+    table[:3] = 0.0
+    return table
+
+
+def likeness(share: float = 0.5) -> Likeness:
+    table = dense_table()
+    query, like = (table > FLOOR).nonzero()
+    weights = np.random.default_rng(2).uniform(0.1, 2.0, TOKENS).astype(np.float32)
+    weights[5] = 0.0  # as special tokens have it
+    starts = np.searchsorted(query, np.arange(TOKENS + 1)).astype(np.int32)
+    return Likeness(share, FLOOR, weights, starts, like.astype(np.int32), table[query, like])
+
+
+def by_the_formula(query: list[int], product: list[int]) -> float:
+    of, table, total = likeness(), dense_table(), 0.0
+    weights = of.weights[query].astype(float)
+    held = [token for token in product if of.weights[token] > 0]
+    for token, weight in zip(query, weights / weights.sum(), strict=True):
+        total += weight * max([FLOOR, *(float(table[token, other]) for other in held)])
+    return total
+
+
+@settings(max_examples=200, deadline=None)
+@given(queries, st.lists(tokens, min_size=1))
+def test_late_interaction_is_the_weighted_best_likeness(query, products):
+    of = likeness()
+    asked = of.asked(query)
+    found = asked.late(of.products(products, LENGTH))
+    assert found == pytest.approx([by_the_formula(query, one) for one in products], abs=1e-6)
+
+
+@settings(max_examples=100, deadline=None)
+@given(queries, st.lists(tokens, min_size=2))
+def test_a_product_scores_the_same_whatever_stands_beside_it(query, products):
+    of = likeness()
+    asked = of.asked(query)
+    table = of.products(products, LENGTH)
+    together = asked.late(table).tolist()
+    assert together == [float(asked.late(row[None])[0]) for row in table]
+    assert together[::-1] == asked.late(table[::-1]).tolist()
+
+
+def test_the_share_weighs_late_interaction_against_cosines():
+    cosines, products = np.array([0.9, -0.4]), likeness().products([[7, 8], []], LENGTH)
+    for share in (0.0, 0.25, 1.0):
+        asked = likeness(share).asked([7, 9])
+        expected = (1 - share) * cosines + share * asked.late(products)
+        assert asked.mixed(cosines, products).tolist() == expected.tolist()
+
+
+def test_a_product_without_subwords_is_as_unlike_as_can_be():
+    of = likeness()
+    asked = of.asked([7, 9])
+    assert asked.late(of.products([[], [5]], LENGTH)).tolist() == pytest.approx([FLOOR, FLOOR])
+
+
+def test_a_query_that_is_like_nothing_counts_as_the_floor_everywhere():
+    of = likeness()
+    asked = of.asked([0, 1, 2])
+    assert asked.late(of.products([[0], [7, 8]], LENGTH)).tolist() == pytest.approx([FLOOR] * 2)
+
+
+@pytest.mark.parametrize("query", [[], [5, 5]])
+def test_where_no_token_counts_every_product_is_unlike(query):
+    of = likeness()
+    assert of.asked(query).late(of.products([[], [7, 8]], LENGTH)).tolist() == [FLOOR, FLOOR]
+
+
+def test_products_keep_each_subword_once_and_no_special_token():
+    table = likeness().products([[7, 5, 8, 7], []], 4)
+    assert table.dtype == np.int32
+    assert table.tolist() == [[7, 8, NO_SUBWORD, NO_SUBWORD], [NO_SUBWORD] * 4]
+
+
+def test_what_is_saved_is_what_is_read(tmp_path: Path):
+    of = likeness(0.25)
+    of.save(tmp_path)
+    again = Likeness.load(tmp_path, TOKENS)
+    assert (again.share, again.floor) == (0.25, FLOOR)
+    for name in ("weights", "starts", "like", "cosines"):
+        assert getattr(again, name).tolist() == getattr(of, name).tolist()
+
+
+def test_equal_tables_are_equal_files(tmp_path: Path):
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        likeness().save(tmp_path / name)
+    one, other = ((tmp_path / name / LIKENESS_FILE).read_bytes() for name in ("one", "other"))
+    assert one == other
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"not a zip at all"])
+def test_a_damaged_file_is_named(tmp_path: Path, content: bytes):
+    (tmp_path / LIKENESS_FILE).write_bytes(content)
+    with pytest.raises(BundleError, match="likeness of subwords"):
+        Likeness.load(tmp_path, TOKENS)
+
+
+def test_a_table_of_another_vocabulary_is_refused(tmp_path: Path):
+    likeness().save(tmp_path)
+    with pytest.raises(BundleError, match="sizes"):
+        Likeness.load(tmp_path, TOKENS + 1)
