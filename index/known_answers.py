@@ -25,7 +25,7 @@ MIN_SAME_TIERS = 0.9
 
 @dataclass(frozen=True)
 class KnownHit:
-    """One product that was found for a query, its cosine (None without one) and its tier."""
+    """A product that was found for a query, its semantic score (None without one) and its tier."""
 
     query: str
     id: str
@@ -95,7 +95,7 @@ def _compare(known: KnownHit, now: Hit | None, where: Path) -> None:
             "this machine computes other scores than the one that built the index, for the query "
             f"{known.query!r} and product {known.id!r}",
             where=where,
-            expected=f"cosine {known.semantic:.4f} ± {MAX_SEMANTIC_STEP}",
+            expected=f"semantic score {known.semantic:.4f} ± {MAX_SEMANTIC_STEP}",
             found=f"{semantic:.4f}",
             hint="Build the index again with an fp32 encoder, or on a machine like this one.",
         )

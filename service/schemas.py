@@ -44,7 +44,7 @@ class Thresholds(Declared):
 class Explanation(Declared):
     """How one hit's relevance came about."""
 
-    semantic: float | None = Field(description="Cosine of query and product, -1 to 1.")
+    semantic: float | None = Field(description="Cosine and late interaction, -1 to 1.")
     lexical: float | None = Field(description="Share of the best possible BM25F score, 0 to 1.")
     alpha: float | None = Field(description="Weight of `semantic` in `score`; null with one arm.")
     score: float

@@ -39,8 +39,8 @@ class Company:
     """What the cuts must tell apart, by best score: `real` queries and nonsense.
 
     `half_known`: nonsense around one known word; `unrelated`: known words that have nothing to do
-    with each other; `unknown` (queries, depth): cosines of queries without any known word with the
-    products nearest to them.
+    with each other; `unknown` (queries, depth): the best semantic scores of queries without any
+    known word.
     """
 
     real: Mapping[Mode, Tops]
