@@ -17,7 +17,8 @@ from catalog.errors import BundleError, MissingFile, ParityError
 from export.bundle import EncoderBundle, Precision, Provider
 from export.convert import write_half_onnx, write_onnx
 from export.files import KIND, PARITY_FILE, TOKENIZER_FILE, TRAIN_QUERIES_FILE, model_file
-from export.late import SHARE, likeness_of
+from export.late import likeness_of
+from export.likeness import SHARE
 from export.measure import batch_difference, bundle_vectors, torch_vectors
 from export.parity import Bounds, Parity, Sides, cosines, rank_agreement
 from export.probe import Probe
@@ -57,12 +58,15 @@ def export_encoder(
     interaction in the semantic scores of a bag of subwords, 0 for none.
 
     Raises:
-        MissingFile, HashMismatch, BundleError: the checkpoint or its texts cannot be used.
+        MissingFile, HashMismatch, BundleError: the checkpoint or its texts cannot be used, or
+            `late` is not in [0, 1].
         ParityError: a model strays further than `bounds`; nothing is written.
 
     """
     from training.model import TwinEncoder
 
+    if not 0.0 <= late <= 1.0:
+        raise BundleError("late is a share", expected="0 to 1", found=f"{late:g}")
     parent = read_manifest(checkpoint, "checkpoint")
     if texts is None:
         texts = ParityTexts.load(checkpoint / PARITY_TEXTS_FILE)
@@ -86,6 +90,7 @@ def export_encoder(
             parents={"checkpoint": parent.fingerprint},
             config={
                 "precisions": [made.precision for made in job.models],
+                "late": 0.0 if likeness is None else likeness.share,
                 "matryoshka": parent.config.get("network", {}).get("matryoshka", []),
             },
             quality={made.precision: asdict(made) for made in job.models},

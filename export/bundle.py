@@ -135,6 +135,11 @@ class EncoderBundle:
         return bundle
 
     @property
+    def late(self) -> bool:
+        """Whether its semantic scores have late interaction."""
+        return self._likeness is not None
+
+    @property
     def rows(self) -> int:
         """Texts that one call of the graph takes; 1 on a processor."""
         return self._rows

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog.errors import BundleError
+from export.likeness import SHARE
 
 if TYPE_CHECKING:
     from export.build import Exported
@@ -52,7 +53,7 @@ def export(
             max=1.0,
             help="Share of late interaction in the semantic scores of a bag of subwords.",
         ),
-    ] = 0.5,
+    ] = SHARE,
 ) -> None:
     """Turn a trained encoder into an ONNX bundle that an index and a server can use.
 

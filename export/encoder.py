@@ -27,6 +27,11 @@ class Encoder(Protocol):
         """Equal fingerprints, equal vectors: what an index is tied to."""
         ...
 
+    @property
+    def late(self) -> bool:
+        """Whether its semantic scores have late interaction."""
+        ...
+
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Vectors (n, dim) float32 of shoppers' queries, rows L2 = 1."""
         ...

@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export.convert import is_bag
-from export.likeness import Likeness
+from export.likeness import FLOOR, SHARE, Likeness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from training.model import TwinEncoder
 
-# Chosen on training queries (docs/results.md), where shares of .4 to .6 and floors of .3 to .5 are
-# alike.
-SHARE = 0.5
-FLOOR = 0.4
-MOST = 32  # tokens that one is like, so that a network that learned nothing has a small table, too
+# Tokens that one is like at most, itself among them: a network that learned nothing has a small
+# table, too.
+MOST = 32
 _BLOCK = 1024
 
 
@@ -26,6 +24,8 @@ def likeness_of(
     model: TwinEncoder, special: Iterable[int], share: float = SHARE, floor: float = FLOOR
 ) -> Likeness | None:
     """The likeness of every two tokens but the `special` ones; None where there is none.
+
+    `share` in [0, 1] and `floor` in [0, 1), see `export.likeness`; no share, no likeness.
 
     Only in a bag of subwords is a token the same vector in every text, and late interaction gets
     weights from pooling: a `cls` bag reads one token, and has none.
@@ -48,7 +48,7 @@ def likeness_of(
             torch.nn.functional.normalize(head(hidden).float(), dim=-1)
             for head in (model.query_head, model.item_head)
         )
-        unread = list(special)
+        unread = [token for token in special if token < tokens]
         weights[unread] = 0.0
         sizes, like, cosines = [], [], []
         for start in range(0, tokens, _BLOCK):
@@ -59,7 +59,7 @@ def likeness_of(
             near = top > floor
             sizes.append(near.sum(dim=1).numpy())
             like.append(places[near].numpy())
-            cosines.append(top[near].numpy())
+            cosines.append(top[near].clamp(max=1.0).numpy())
     return Likeness(
         share,
         floor,

@@ -1,13 +1,14 @@
 """Late interaction: which subwords of products are like one of a query, and how much that counts.
 
 A bag of subwords has one vector a subword, whatever stands around it. So what late interaction
-(Khattab and Zaharia, SIGIR 2020) asks of a pair can be looked up instead of computed: of each
-subword of the query the cosine with the most alike one of the product,
+(Khattab and Zaharia, SIGIR 2020) asks of a pair can be looked up instead of computed: how well each
+subword of the query is met by the one of the product that is most like it,
 
-    late(q, p) = Σ_i w_i · max(floor, max_{j in p} cos(query_i, item_j)),    Σ_i w_i = 1,
+    late(q, p) = Σ_i w_i · (max(floor, max_{j in p} cos(query_i, item_j)) - floor) / (1 - floor)
 
-with the weights that pooling gives the query's subwords. What is less alike than `floor` counts as
-the floor, so a subword has a handful of others to look for. Serving code: numpy alone.
+with the weights that pooling gives the query's subwords, Σ_i w_i = 1. It is 1 where every subword
+is met in full and 0 where none is met at all: what is less alike than `floor` does not count, so
+a subword has a handful of others to look for. Serving code: numpy alone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -27,6 +27,11 @@ from catalog.errors import BundleError
 LIKENESS_FILE = "likeness.npz"
 NO_SUBWORD = -1  # fills the rows of products that have fewer than others
 
+# Chosen on training queries (docs/results.md); others nearby are as good.
+SHARE = 0.375
+FLOOR = 0.4
+_BLOCK = 8192  # products looked at at once
+
 Subwords = NDArray[np.int32]
 Scores = NDArray[np.float64]
 
@@ -36,36 +41,40 @@ class AskedSubwords:
     """A query as late interaction reads it.
 
     `share` is that of late interaction in a semantic score, in [0, 1]. `places` (tokens + 1,)
-    uint16 numbers the subwords looked for from 1, 0 for all others. What subword i of the query
-    looks for stands in `wanted` (places) and `cosines` (float32) from `starts[i]` to the next
-    start; `weights` (subwords,) float64. They sum to 1 with those of subwords that look for
-    nothing, which count as the floor: `unlike` is what these add to every product.
+    uint16 numbers the subwords looked for, 0 for all others. One subword of the query has a weight
+    and looks for `wanted[start:stop]` (places), which meet it by `met[start:stop]` (float32, in
+    (0, 1]): these three are its part.
     """
 
     share: float
-    floor: float
-    unlike: float
-    weights: Scores
     places: NDArray[np.uint16]
-    starts: NDArray[np.intp]
-    wanted: NDArray[np.intp]
-    cosines: NDArray[np.float32]
+    wanted: NDArray[np.uint16]
+    met: NDArray[np.float32]
+    parts: tuple[tuple[float, int, int], ...]
+
+    @cached_property
+    def best(self) -> float:
+        """The most that late interaction can be."""
+        return sum(w * float(self.met[start:stop].max()) for w, start, stop in self.parts)
 
     def late(self, products: Subwords) -> Scores:
         """Late interaction with products, (n, length) as `Likeness` numbers subwords; (n,).
 
         Each row is summed by itself, in the order of the query.
         """
-        sums = np.full(len(products), self.unlike)
-        if not len(self.starts):
+        if len(products) > _BLOCK:
+            starts = range(0, len(products), _BLOCK)
+            return np.concatenate([self.late(products[at : at + _BLOCK]) for at in starts])
+        sums = np.zeros(len(products))
+        if not self.parts:
             return sums
         held = self.places.take(products.ravel())
         found = (held != 0).nonzero()[0]
-        holds = np.zeros((self._distinct + 1, len(products)), np.bool_)
+        holds = np.zeros((len(self.wanted) + 1, len(products)), np.bool_)
         holds[held.take(found), found // products.shape[1]] = True
-        alike = holds.take(self.wanted, axis=0) * self.cosines[:, None]
-        for weight, (start, stop) in zip(self.weights.tolist(), self._spans, strict=True):
-            sums += weight * alike[start:stop].max(axis=0, initial=self.floor)
+        met = holds.take(self.wanted, axis=0) * self.met[:, None]
+        for weight, start, stop in self.parts:
+            sums += weight * met[start:stop].max(axis=0).astype(np.float64)
         return sums
 
     def mixed(self, cosines: Scores, products: Subwords) -> Scores:
@@ -73,13 +82,9 @@ class AskedSubwords:
         scores: Scores = (1.0 - self.share) * cosines + self.share * self.late(products)
         return scores
 
-    @cached_property
-    def _spans(self) -> list[tuple[int, int]]:
-        return list(pairwise([*self.starts.tolist(), len(self.wanted)]))
-
-    @cached_property
-    def _distinct(self) -> int:
-        return int(self.wanted.max(initial=0))
+    def highest(self, cosine: float) -> float:
+        """The semantic score that no pair of that cosine, or a lower one, exceeds."""
+        return (1.0 - self.share) * cosine + self.share * self.best
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +92,8 @@ class Likeness:
     """Of every token of a query the tokens of products that are like it.
 
     `weights` (tokens,) float32 ≥ 0, 0 for what late interaction does not read (special tokens). The
-    tokens like token t are `like[starts[t]:starts[t + 1]]`, with `cosines` > `floor`.
+    tokens like token t are `like[starts[t]:starts[t + 1]]`, the most alike first, with `cosines` in
+    (floor, 1].
     """
 
     share: float
@@ -98,29 +104,34 @@ class Likeness:
     cosines: NDArray[np.float32]
 
     def asked(self, tokens: Sequence[int]) -> AskedSubwords:
-        """A query's `tokens`, in order; where none of them is read, every product is unlike."""
-        weights = self.weights.take(tokens).astype(np.float64)
-        weights /= max(float(weights.sum()), 1e-12)
-        bounds = self._bounds
-        spans = [slice(bounds[token], bounds[token + 1]) for token in tokens]
-        sizes = np.array([span.stop - span.start for span in spans], np.intp)
-        looking = sizes > 0
-        distinct, wanted = np.unique(
-            np.concatenate([self.like[:0], *(self.like[span] for span in spans)]),
-            return_inverse=True,
+        """A query's `tokens`, in order; where none of them is read, no product meets it."""
+        weights, bounds = self._lists
+        total = sum(weights[token] for token in tokens)
+        parts: list[tuple[float, int, int]] = []
+        spans: list[slice] = []
+        stop = 0
+        for token in tokens:
+            span = slice(bounds[token], bounds[token + 1])
+            if weights[token] > 0.0 and span.start < span.stop:
+                start, stop = stop, stop + span.stop - span.start
+                parts.append((weights[token] / total, start, stop))
+                spans.append(span)
+        like = np.concatenate([self.like[:0], *(self.like[span] for span in spans)])
+        places = np.zeros(len(weights) + 1, np.uint16)  # the last one is NO_SUBWORD's
+        places[like] = np.arange(1, len(like) + 1)  # of one that is wanted twice, any number
+        met = np.concatenate([self._met[:0], *(self._met[span] for span in spans)])
+        return AskedSubwords(self.share, places, places.take(like), met, tuple(parts))
+
+    @cached_property
+    def _lists(self) -> tuple[list[float], list[int]]:
+        return self.weights.tolist(), self.starts.tolist()
+
+    @cached_property
+    def _met(self) -> NDArray[np.float32]:
+        met: NDArray[np.float32] = (self.cosines - np.float32(self.floor)) / np.float32(
+            1.0 - self.floor
         )
-        places = np.zeros(len(self.weights) + 1, np.uint16)  # the last one is NO_SUBWORD's
-        places[distinct] = np.arange(1, len(distinct) + 1)
-        return AskedSubwords(
-            self.share,
-            self.floor,
-            self.floor * (1.0 - float(weights[looking].sum())),
-            weights[looking],
-            places,
-            (np.cumsum(sizes) - sizes)[looking],
-            wanted + 1,
-            np.concatenate([self.cosines[:0], *(self.cosines[span] for span in spans)]),
-        )
+        return met
 
     def products(self, tokens: Sequence[Sequence[int]], longest: int) -> Subwords:
         """The subwords of products, (n, longest) int32: what late interaction reads, once each."""
@@ -129,11 +140,6 @@ class Likeness:
             kept = [token for token in dict.fromkeys(ids) if self.weights[token] > 0.0]
             table[row, : len(kept)] = kept
         return table
-
-    @cached_property
-    def _bounds(self) -> list[int]:
-        bounds: list[int] = self.starts.tolist()
-        return bounds
 
     def save(self, directory: Path) -> None:
         """Write `likeness.npz` into `directory`."""

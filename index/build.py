@@ -21,7 +21,8 @@ from catalog.errors import CatalogError
 from catalog.model import Product
 from catalog.typed import Kind
 from export.bundle import Encoder, Precision, copy_serving_files
-from index.build_parts import EMBEDDED_FILE, WHOLE_DIR, finish, write_parts
+from export.likeness import Subwords
+from index.build_parts import EMBEDDED_FILE, READ_FILE, WHOLE_DIR, finish, write_parts
 from index.bundle import ENCODER_DIR, IndexBundle
 from index.calibration import Calibration, default_calibration
 from index.dense import DenseSettings, Vectors
@@ -138,8 +139,8 @@ def build_index(
         write_words(builder, store, words, whole, directory)
         plan = calibrate(store, encoder)
         vectors = _embed(store, encoder, whole)
+        subwords = _read_subwords(store, encoder, whole) if encoder.late else None
         probes = encoder.encode_queries(list(_probe_texts(store, plan.probes)))
-        subwords = encoder.product_subwords(store.products())
         arms, dense = write_parts(directory, whole, store, vectors, probes, settings, subwords)
         bundle = IndexBundle.unpublished(directory, arms, settings.candidates, encoder.fingerprint)
         calibration, fitted = plan.fit(bundle, encoder)
@@ -212,6 +213,22 @@ def _embed(store: ProductStore, encoder: Encoder, directory: Path) -> Vectors:
             vectors[start : rows.stop] = encoder.encode_products(store.products(rows), advance)
     vectors.flush()
     return np.asarray(vectors)
+
+
+def _read_subwords(store: ProductStore, encoder: Encoder, directory: Path) -> Subwords:
+    table: Any = None  # as wide as the encoder reads
+    with progress("reading subwords", len(store), "products") as advance:
+        for start in range(0, len(store), _CHUNK):
+            rows = range(start, min(start + _CHUNK, len(store)))
+            read = encoder.product_subwords(store.products(rows))
+            assert read is not None  # an encoder with late interaction reads them
+            if table is None:
+                shape = (len(store), read.shape[1])
+                table = open_memmap(directory / READ_FILE, mode="w+", dtype=read.dtype, shape=shape)
+            table[start : rows.stop] = read
+            advance(len(rows))
+    table.flush()
+    return np.asarray(table)
 
 
 def _probe_texts(store: ProductStore, probes: Iterable[str]) -> Iterator[str]:

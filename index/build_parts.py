@@ -32,6 +32,7 @@ from index.versions import KIND
 
 QUALITY_FILE = "quality.json"
 EMBEDDED_FILE = "embedded.npy"  # vectors as the encoder gave them, while the index is built
+READ_FILE = "read.npy"  # subwords of all products, as long
 WHOLE_DIR = "whole"  # the uncut index, until its shards are written
 LIBRARIES = ("gradus", "numpy", "hnswlib", "PyStemmer", "regex", "onnxruntime", "tokenizers")
 Vectors = NDArray[np.float32]
@@ -91,6 +92,7 @@ def write_parts(
             words = SubwordTable.load(part)
             parts.append(Arms(FileStore.load(part), lexical_part, dense, load_columns(part), words))
     (whole / EMBEDDED_FILE).unlink()
+    (whole / READ_FILE).unlink(missing_ok=True)
     if whole == directory:
         return parts[0], found[0]
     shutil.rmtree(whole)

@@ -155,6 +155,14 @@ class IndexBundle:
                 found=encoder.fingerprint[:12],
                 hint="Build the index again with this encoder, or open it with its own.",
             )
+        if self.dense.products and encoder.late != (self.subwords is not None):
+            raise EncoderMismatch(
+                "encoder and index disagree on late interaction",
+                where=self.directory,
+                expected="subwords of products" if encoder.late else "no subwords of products",
+                found="none" if encoder.late else "some",
+                hint="Build the index again.",
+            )
         if self.dense.products and encoder.dim != self.dense.dim:
             raise EncoderMismatch(
                 "query vectors and product vectors differ in length",

@@ -16,34 +16,34 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Arm:
-    """What one arm proposes, best first; `full` when it stopped at c and may know more."""
+    """What one arm proposes, nearest first; `full` when it stopped at c and may know more.
+
+    `reach` is the score of that arm which nothing beyond its last candidate exceeds.
+    """
 
     rows: Rows
     scores: Scores
     full: bool
+    reach: float = 0.0
 
 
 @dataclass(frozen=True)
 class Candidates:
     """Rows of R, in no order, with the score that orders them.
 
-    `semantic` and `lexical` are None where that arm took no part; `last` are the rows of the c-th
-    candidates of full arms: what lies beyond them scores no higher in that arm.
+    `semantic` and `lexical` are None where that arm took no part. `beyond` has a score for each
+    full arm: that of its c-th candidate, in the semantic arm at the most that late interaction
+    could add to it. What lies beyond scores no higher in that arm.
     """
 
     rows: Rows
     scores: Scores
     semantic: Scores | None
     lexical: Scores | None
-    last: tuple[int, ...] = ()
+    beyond: tuple[float, ...] = ()
 
 
 NOTHING = Candidates(np.empty(0, np.int64), np.empty(0), None, None)
-
-
-def last_rows(*arms: Arm) -> tuple[int, ...]:
-    """Rows of the last candidates of those arms that are full."""
-    return tuple(int(arm.rows[-1]) for arm in arms if arm.full and len(arm.rows))
 
 
 def with_rows(found: Candidates, more: Candidates) -> Candidates:
@@ -55,7 +55,7 @@ def with_rows(found: Candidates, more: Candidates) -> Candidates:
         np.concatenate((found.scores, more.scores)),
         _both(found.semantic, more.semantic),
         _both(found.lexical, more.lexical),
-        found.last,
+        found.beyond,
     )
 
 
@@ -74,14 +74,10 @@ def absent(rows: Rows, among: Rows) -> NDArray[np.bool_]:
 
 
 def blended(
-    rows: Rows,
-    semantic: Scores | None,
-    lexical: Scores | None,
-    alpha: float,
-    last: tuple[int, ...] = (),
+    rows: Rows, semantic: Scores | None, lexical: Scores | None, alpha: float
 ) -> Candidates:
     """Pairs with score alpha·semantic + (1-alpha)·lexical, or the score of the only arm given."""
     if semantic is not None and lexical is not None:
-        return Candidates(rows, alpha * semantic + (1.0 - alpha) * lexical, semantic, lexical, last)
+        return Candidates(rows, alpha * semantic + (1.0 - alpha) * lexical, semantic, lexical)
     only = semantic if semantic is not None else lexical
-    return NOTHING if only is None else Candidates(rows, only, semantic, lexical, last)
+    return NOTHING if only is None else Candidates(rows, only, semantic, lexical)

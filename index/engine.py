@@ -120,9 +120,9 @@ class Engine:
             except OverBudget:
                 left_out = ("spelling:slow",)
         terms = lexical.analyser.query_terms(text)
-        if request.mode != "lexical":
-            terms = replace(terms, subwords=self.encoder.asked_subwords(text))
         self.refiner.refine(request, text)  # refused before it is encoded
+        if request.mode != "lexical" and terms.counts:
+            terms = replace(terms, subwords=self.encoder.asked_subwords(text))
         known = lexical.known(terms)
         # Without a known word the lexical arm is blind, and its zeros mean nothing.
         mode = "semantic" if request.mode == "hybrid" and not known else request.mode
@@ -165,7 +165,7 @@ class Engine:
         least = least_relevance(part, request)
         ranking = rank(found, part, self.bundle.store.ranks, least)
         listed = listing(found, ranking, self.bundle.store.ranks, refined.wanted)
-        page = cut(found, ranking, listed.shown, request)
+        page = cut(found, ranking, listed.shown, part, request)
         try:
             facets, stats = self.refiner.facets(refined, found, listed, prepared.budgets.facets)
         except OverBudget:

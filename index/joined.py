@@ -14,6 +14,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.errors import BundleError
 from export.likeness import Subwords
 from index.dense import DenseArm, Vectors
 from index.late import SubwordRows
@@ -219,9 +220,18 @@ class JoinedSubwords(SubwordRows):
 
 
 def joined_subwords(parts: Sequence[SubwordRows | None]) -> SubwordRows | None:
-    """Those of all parts; None where a part has none."""
+    """Those of all parts; None where no part has any. Raises BundleError when only some do."""
     known = [part for part in parts if part is not None]
-    return JoinedSubwords(known) if len(known) == len(parts) else None
+    if not known:
+        return None
+    if len(known) < len(parts):
+        raise BundleError(
+            "only some parts of the index have the subwords of their products",
+            expected=f"{len(parts)}",
+            found=f"{len(known)}",
+            hint="Build the index again.",
+        )
+    return JoinedSubwords(known)
 
 
 def starts_of(sizes: Sequence[int]) -> list[int]:

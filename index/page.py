@@ -67,15 +67,20 @@ def least_relevance(part: ModeCalibration, request: SearchRequest) -> float:
     return max(part.thresholds.least(request.min_tier), request.min_relevance or 0.0)
 
 
-def cut(found: Candidates, ranking: Ranking, shown: Rows, request: SearchRequest) -> Page:
+def cut(
+    found: Candidates,
+    ranking: Ranking,
+    shown: Rows,
+    part: ModeCalibration,
+    request: SearchRequest,
+) -> Page:
     """Count the hits, which are at the places `shown`; say whether there may be more."""
     counts = np.bincount(ranking.grades.take(shown), minlength=len(TIERS)).tolist()
     lowest = TIERS.index(request.min_tier)
-    # Nothing beyond an arm's c-th candidate comes nearer in that arm; while that candidate itself
-    # passes the cut, products outside R might too.
-    open_ended = any(
-        bool((ranking.relevance[found.rows == row] >= ranking.least).any()) for row in found.last
-    )
+    # Nothing beyond an arm's c-th candidate scores higher in that arm; while the score that it may
+    # reach passes the cut, products outside R might too.
+    reach = part.link.relevance(np.array(found.beyond))
+    open_ended = bool((reach >= ranking.least).any())
     return Page(
         shown,
         Total(len(shown), "gte" if open_ended else "eq"),

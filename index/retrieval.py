@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.bundle import IndexBundle
 from index.calibration import Mode
-from index.candidates import Arm, Candidates, absent, blended, last_rows, with_rows
+from index.candidates import Arm, Candidates, absent, blended, with_rows
 from index.stopwatch import Stopwatch
 from index.subset import Subset
 from index.words.terms import QueryTerms
@@ -40,31 +41,55 @@ def result_set(
     watch = watch or Stopwatch()
     depth = depth or bundle.candidates
     among = bundle.standing(among)
-    lexical, dense, ranks = bundle.lexical, bundle.dense, bundle.store.ranks
     near = None
     if vector is not None and mode != "lexical":
-        rows, cosines = dense.top(vector, depth, ranks, exact=exact, among=among)
-        every = dense.products if among is None else len(among)
-        near = Arm(rows, _semantic(bundle, terms, cosines, rows), full=len(rows) < every)
+        near = _nearest(bundle, terms, vector, depth, exact=exact, among=among)
         watch.lap("dense")
         if mode == "semantic":
-            return Candidates(near.rows, near.scores, near.scores, None, last_rows(near))
+            beyond = (near.reach,) if near.full else ()
+            return Candidates(near.rows, near.scores, near.scores, None, beyond)
     beside = None if near is None else near.rows
-    rows, scores, lexical_scores = lexical.top(terms, depth, ranks, beside, among=among)
-    said = Arm(rows, scores, full=len(rows) == depth)
+    rows, scores, lexical_scores = bundle.lexical.top(
+        terms, depth, bundle.store.ranks, beside, among=among
+    )
+    said = Arm(rows, scores, full=len(rows) == depth, reach=float(scores[-1]) if len(rows) else 0.0)
     watch.lap("lexical")
     if vector is None or near is None:
-        return Candidates(said.rows, said.scores, None, said.scores, last_rows(said))
+        beyond = (said.reach,) if said.full else ()
+        return Candidates(said.rows, said.scores, None, said.scores, beyond)
     new = absent(said.rows, near.rows)
     missing = semantic_scores(bundle, terms, vector, said.rows[new])
     watch.lap("dense")
-    return blended(
+    found = blended(
         np.concatenate((near.rows, said.rows[new])),
         np.concatenate((near.scores, missing)),
         np.concatenate((lexical_scores, said.scores[new])),
         alpha,
-        last_rows(near, said),
     )
+    reached = []
+    if near.full:
+        reached.append(alpha * near.reach + (1.0 - alpha) * float(lexical_scores[-1]))
+    if said.full:
+        reached.append(float(found.scores[found.rows == said.rows[-1]][0]))
+    return replace(found, beyond=tuple(reached))
+
+
+def _nearest(
+    bundle: IndexBundle,
+    terms: QueryTerms,
+    vector: Vector,
+    depth: int,
+    *,
+    exact: bool,
+    among: Subset | None,
+) -> Arm:
+    dense, subwords = bundle.dense, terms.subwords
+    rows, cosines = dense.top(vector, depth, bundle.store.ranks, exact=exact, among=among)
+    every = dense.products if among is None else len(among)
+    reach = float(cosines[-1]) if len(rows) else 0.0
+    if subwords is not None and bundle.subwords is not None:
+        reach = subwords.highest(reach)
+    return Arm(rows, _semantic(bundle, terms, cosines, rows), 0 < len(rows) < every, reach)
 
 
 def scored(

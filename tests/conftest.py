@@ -35,6 +35,7 @@ class HashEncoder:
         self.fingerprint = hashlib.sha256(f"{name}-{dim}".encode()).hexdigest()
         self.train_queries: frozenset[str] = frozenset()
         self.encoded = 0  # texts encoded so far
+        self.late = False
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         return self._encode(list(texts))
@@ -85,6 +86,7 @@ class LateEncoder(HashEncoder):
 
     def __init__(self, dim: int = 32, name: str = "late") -> None:
         super().__init__(dim, name)
+        self.late = True
         rng = np.random.default_rng(3)
         cosines = np.tanh(rng.normal(0.0, 0.4, (self.TOKENS, self.TOKENS)))
         np.fill_diagonal(cosines, 0.96)

@@ -97,6 +97,15 @@ class Overlay:
         vector: Vectors = rows[0]
         return vector
 
+    def subwords_of(self, row: int) -> Subwords | None:
+        """What late interaction reads of a row, (length,) int32; None without it."""
+        if self.subwords is None or self.base.subwords is None:
+            return None
+        added = row - len(self.base.store)
+        rows = self.subwords[added:] if added >= 0 else self.base.subwords.take(np.array([row]))
+        read: Subwords = rows[0]
+        return read
+
     def changed(self, additions: Sequence[Addition], gone: Sequence[str]) -> Overlay:
         """The next state: `additions` put, each id once, and the products `gone` taken away."""
         start = len(self.base.store) + len(self.ids)
@@ -116,7 +125,7 @@ class Overlay:
         vectors = self._grown(self.vectors, [one.vector for one in additions], anew=branches)
         subwords = None
         if self.subwords is not None:
-            read = [one.subwords for one in additions if one.subwords is not None]
+            read = [subwords_read(one) for one in additions]
             subwords = self._grown(self.subwords, read, anew=branches)
         lines.extend(map(line_of, products))
         return replace(
@@ -199,6 +208,13 @@ class Overlay:
                 saturation = np.concatenate([before[1], saturation])
             postings[term] = rows, saturation
         return postings
+
+
+def subwords_read(addition: Addition) -> Subwords:
+    """What late interaction reads of it. Raises ValueError where nobody has read it."""
+    if addition.subwords is None:
+        raise ValueError(f"the subwords of product {addition.product.id!r} were not read")
+    return addition.subwords
 
 
 def as_stored(vectors: Vectors, base: IndexBundle) -> Vectors:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -23,7 +23,7 @@ from index.live.journal import Journal
 from index.live.lines import Entry
 from index.live.overlay import Addition, Overlay, as_stored
 from index.live.pending import Pending
-from index.live.updates import Update, UpdateStatus
+from index.live.updates import Update, UpdateStatus, read_alike
 from index.vectors import Vectors
 
 JOURNALS_DIR = "journals"
@@ -164,7 +164,7 @@ class UpdatableIndex:
         state = Pending(self._overlay)
         statuses = [state.take(update) for update in updates]
         vectors = self._vectors(state)
-        additions = self._additions(state.put.values(), vectors)
+        additions = self._additions(state.put, vectors, state.same_vector)
         bodies = [
             *({"delete": name, **mark} for name in state.gone),
             *({**self._entry(addition, state.patches), **mark} for addition in additions),
@@ -212,17 +212,27 @@ class UpdatableIndex:
             vectors.update(
                 (product.id, vector) for product, vector in zip(missing, found, strict=True)
             )
-        self._stand(self._additions(put.values(), vectors), gone)
+        same = self._same_text(put) if self._base.encoder.late else {}
+        self._stand(self._additions(put, vectors, same), gone)
 
     def _additions(
-        self, products: Iterable[Product], vectors: Mapping[str, Vectors]
+        self, put: Mapping[str, Product], vectors: Mapping[str, Vectors], same: Mapping[str, int]
     ) -> list[Addition]:
-        put = list(products)
-        subwords = self._base.encoder.product_subwords(put)
-        return [
-            Addition(product, vectors[product.id], None if subwords is None else subwords[place])
-            for place, product in enumerate(put)
-        ]
+        """`same`: the row of each product whose text is still what that row was read from."""
+        read = {name: self._overlay.subwords_of(row) for name, row in same.items()}
+        new = {name: product for name, product in put.items() if name not in same}
+        subwords = self._base.encoder.product_subwords(new.values())
+        if subwords is not None:
+            read.update(zip(new, subwords, strict=True))
+        return [Addition(one, vectors[name], read.get(name)) for name, one in put.items()]
+
+    def _same_text(self, put: Mapping[str, Product]) -> dict[str, int]:
+        same = {}
+        for name, product in put.items():
+            row, standing = self._overlay.row(name), self._overlay.product(name)
+            if row is not None and standing is not None and read_alike(product, standing):
+                same[name] = row
+        return same
 
     def _recorded(self, entries: Mapping[str, Entry]) -> dict[str, Vectors]:
         """Vectors in the journal that this index's own encoder made."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,17 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from catalog.errors import BundleError, HashMismatch
+from catalog.errors import BundleError, EncoderMismatch, HashMismatch
 from catalog.model import Product
+from export.build import export_encoder
 from export.bundle import EncoderBundle
 from export.cli import app
-from export.likeness import LIKENESS_FILE
+from export.likeness import FLOOR, LIKENESS_FILE, SHARE
 from index.build import BuildSettings, build_index
 from index.engine import Engine
 from index.late import SUBWORDS_FILE
 from index.live.updatable import UpdatableIndex
-from index.live.updates import Put
+from index.live.updates import Patch, Put
 from index.request import SearchRequest
 
 pytestmark = pytest.mark.slow
@@ -81,8 +83,6 @@ def by_the_network(model: Any, bundle: EncoderBundle, query: str, product: Produ
     """Late interaction of a pair as the formula has it, from the network itself."""
     import torch
 
-    from export.late import FLOOR
-
     template = bundle.spec.template
     reader = bundle._tokens
     asked, held = (
@@ -93,7 +93,7 @@ def by_the_network(model: Any, bundle: EncoderBundle, query: str, product: Produ
         )
     )
     if not asked:
-        return FLOOR
+        return 0.0
     with torch.inference_mode():
 
         def vectors(ids: list[int]) -> Any:
@@ -108,7 +108,7 @@ def by_the_network(model: Any, bundle: EncoderBundle, query: str, product: Produ
         left = torch.nn.functional.normalize(model.query_head(hidden), dim=-1)
         right = torch.nn.functional.normalize(model.item_head(vectors(held)), dim=-1)
         best = (left @ right.T).max(1).values.clamp_min(FLOOR).double()
-        return float((weights * best).sum())
+        return float((weights * (best - FLOOR) / (1 - FLOOR)).sum())
 
 
 def test_semantic_scores_are_cosine_and_late_interaction_of_the_network(bag, index, demo_products):
@@ -122,8 +122,8 @@ def test_semantic_scores_are_cosine_and_late_interaction_of_the_network(bag, ind
         cosines = engine.bundle.dense.score(vector, rows)
         products = list(engine.bundle.store.products(rows.tolist()))
         late = [by_the_network(model, bundle, query, product) for product in products]
-        assert prepared.terms.subwords is not None
-        assert found == pytest.approx(0.5 * cosines + 0.5 * np.array(late), abs=1e-5), query
+        expected = (1 - SHARE) * cosines + SHARE * np.array(late)
+        assert found == pytest.approx(expected, abs=1e-5), query
 
 
 def test_a_product_put_live_scores_as_one_built_in(encoder, index, demo_products, tmp_path):
@@ -140,6 +140,54 @@ def test_a_product_put_live_scores_as_one_built_in(encoder, index, demo_products
             pairs = engine.pairs(prepared.terms, engine.encode(prepared), "semantic", rows)
             scores.append(pairs.scores.tolist())
         assert scores[0] == scores[1]
+
+
+def semantic(engine: Engine, query: str, name: str) -> float:
+    prepared = engine.prepare(SearchRequest(query, mode="semantic", correct=False))
+    rows = np.array([engine.bundle.store.row(name)])
+    return float(engine.pairs(prepared.terms, engine.encode(prepared), "semantic", rows).scores[0])
+
+
+def test_what_is_read_again_from_the_journal_scores_the_same(index, demo_products, tmp_path):
+    """A new text, a price alone, and a price after a new text: here, after a restart, elsewhere."""
+    journal = tmp_path / "journal.ndjson"
+    name = demo_products[3].id
+    live = UpdatableIndex.open(Engine.open(index), journal)
+    untouched = semantic(live.engine, "red kettle", name)
+    live.apply([Patch(name, {"price": 3.5}), *(Put(product) for product in MORE)])
+    live.apply([Patch(MORE[0].id, {"price": 9.0}), Patch(MORE[1].id, {"title": "red kettle"})])
+    again = UpdatableIndex.open(Engine.open(index), journal)
+    for engine in (live.engine, again.engine):
+        assert semantic(engine, "red kettle", name) == untouched
+        assert engine.bundle.subwords is not None
+        assert len(engine.bundle.subwords) == len(engine.bundle.store)
+    for product in MORE:
+        scores = {semantic(each.engine, "red kettle", product.id) for each in (live, again)}
+        assert len(scores) == 1
+    once = UpdatableIndex(Engine.open(index))
+    once.apply([Put(replace(MORE[1], title="red kettle"))])
+    asked = [semantic(each.engine, "red kettle", MORE[1].id) for each in (again, once)]
+    assert asked[0] == asked[1]
+
+
+def test_shorter_vectors_keep_late_interaction(encoder, index, demo_products, tmp_path):
+    root = tmp_path / "index"
+    short = BuildSettings(dims=8)
+    build_index(
+        demo_products, EncoderBundle.load(encoder), root, settings=short, encoder_dir=encoder
+    )
+    whole, cut = Engine.open(index), Engine.open(root)
+    assert cut.bundle.dense.dim == 8
+    rows = np.arange(5)
+    for query in QUERIES:
+        late = []
+        for engine in (whole, cut):
+            prepared = engine.prepare(SearchRequest(query, mode="semantic", correct=False))
+            found = engine.pairs(prepared.terms, engine.encode(prepared), "semantic", rows).scores
+            late.append(
+                found - (1 - SHARE) * engine.bundle.dense.score(engine.encode(prepared), rows)
+            )
+        assert late[0] == pytest.approx(late[1], abs=1e-12)
 
 
 def test_shards_keep_their_own_subwords(encoder, demo_products, tmp_path, index):
@@ -169,6 +217,29 @@ def test_the_share_is_for_the_exporter_to_say(bag, encoder, tmp_path):
     assert asked.share == 0.25
 
 
+@pytest.mark.parametrize("share", ["1.5", "-0.1"])
+def test_what_is_no_share_is_refused(bag, tmp_path, share):
+    with pytest.raises(BundleError, match="share"):
+        export_encoder(bag, tmp_path / "encoder", late=float(share))
+    found = CliRunner().invoke(app, [str(bag), "--out", str(tmp_path / "e"), "--late", share])
+    assert found.exit_code == 2
+    assert not (tmp_path / "e").exists()
+
+
+def test_some_parts_without_subwords_are_refused(encoder, demo_products, tmp_path):
+    root = tmp_path / "index"
+    built = build_index(
+        demo_products,
+        EncoderBundle.load(encoder),
+        root,
+        settings=BuildSettings(shards=2),
+        encoder_dir=encoder,
+    )
+    (built.directory / "shards" / "1-of-2" / SUBWORDS_FILE).unlink()
+    with pytest.raises(BundleError, match="only some parts"):
+        Engine.open(root, verify=False)
+
+
 def test_a_network_with_layers_has_none(checkpoint, tmp_path):
     bundle = EncoderBundle.load(exported(checkpoint, tmp_path / "encoder"))
     assert bundle.asked_subwords("red kettle") is None
@@ -182,6 +253,9 @@ def test_damage_is_found(index, encoder, tmp_path, demo_products):
     held.write_bytes(content[:-4] + b"\x00\x00\x00\x00")
     with pytest.raises(HashMismatch):
         Engine.open(root)
+    held.unlink()
+    with pytest.raises(EncoderMismatch, match="late interaction"):
+        Engine.open(root, verify=False)
     held.write_bytes(content[:40])
     with pytest.raises(BundleError, match="subwords of products"):
         Engine.open(root, verify=False)

@@ -121,7 +121,8 @@ def test_hybrid_candidates_are_the_union_of_both_arms(shallow, query, exact):
     near, _ = bundle.dense.top(vector, 7, ranks, exact=exact)
     said = bundle.lexical.top(prepared.terms, 7, ranks)[0]
     assert sorted(found.rows.tolist()) == sorted({*near.tolist(), *said.tolist()})
-    assert found.last == tuple(int(arm[-1]) for arm in (near, said) if len(arm) == 7)
+    score = dict(zip(found.rows.tolist(), found.scores.tolist(), strict=True))
+    assert found.beyond == tuple(score[arm[-1]] for arm in (near, said) if len(arm) == 7)
     assert found.semantic.tolist() == bundle.dense.score(vector, found.rows).tolist()
     assert found.lexical.tolist() == bundle.lexical.score(prepared.terms, found.rows).tolist()
 

@@ -196,6 +196,22 @@ def test_a_page_is_a_window_under_updates(opened, query, mode, kind, batch, limi
     assert len({name for _, name in keys}) == len(keys)
 
 
+@settings(max_examples=60, deadline=None)
+@given(queries, st.floats(0.0, 1.0), st.sampled_from(["scan", "graph"]))
+def test_a_closed_total_leaves_nothing_out(opened, query, least, plan):
+    """Late interaction may lift what lies beyond the nearest; `eq` says that it does not."""
+    engine = opened("fp32", 1, plan)
+    request = replace(asked(query, "semantic", exact=True), min_relevance=least)
+    total = engine.search(request).total
+    prepared = engine.prepare(request)
+    part = engine.calibration.modes[prepared.part("semantic")]
+    scores = np.array([score for score, *_ in pairs(engine, query, "semantic").values()])
+    passing = int((part.link.relevance(scores) >= least).sum()) if prepared.has_words else 0
+    assert total.value <= passing
+    if total.relation == "eq":
+        assert total.value == passing
+
+
 @settings(max_examples=40, deadline=None)
 @given(queries, kinds, st.integers(0, 119), st.sampled_from(["scan", "graph"]))
 def test_with_few_products_left_all_of_them_are_found(

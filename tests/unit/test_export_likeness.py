@@ -38,7 +38,8 @@ def by_the_formula(query: list[int], product: list[int]) -> float:
     weights = of.weights[query].astype(float)
     held = [token for token in product if of.weights[token] > 0]
     for token, weight in zip(query, weights / weights.sum(), strict=True):
-        total += weight * max([FLOOR, *(float(table[token, other]) for other in held)])
+        most = max([FLOOR, *(float(table[token, other]) for other in held)])
+        total += weight * (most - FLOOR) / (1 - FLOOR)
     return total
 
 
@@ -70,22 +71,37 @@ def test_the_share_weighs_late_interaction_against_cosines():
         assert asked.mixed(cosines, products).tolist() == expected.tolist()
 
 
-def test_a_product_without_subwords_is_as_unlike_as_can_be():
+def test_nothing_is_met_by_a_product_without_subwords():
     of = likeness()
-    asked = of.asked([7, 9])
-    assert asked.late(of.products([[], [5]], LENGTH)).tolist() == pytest.approx([FLOOR, FLOOR])
+    assert of.asked([7, 9]).late(of.products([[], [5]], LENGTH)).tolist() == [0.0, 0.0]
 
 
-def test_a_query_that_is_like_nothing_counts_as_the_floor_everywhere():
+def test_a_query_that_nothing_is_like_is_met_by_no_product():
     of = likeness()
-    asked = of.asked([0, 1, 2])
-    assert asked.late(of.products([[0], [7, 8]], LENGTH)).tolist() == pytest.approx([FLOOR] * 2)
+    assert of.asked([0, 1, 2]).late(of.products([[0], [7, 8]], LENGTH)).tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("query", [[], [5, 5]])
-def test_where_no_token_counts_every_product_is_unlike(query):
+def test_where_no_token_counts_no_product_is_met(query):
     of = likeness()
-    assert of.asked(query).late(of.products([[], [7, 8]], LENGTH)).tolist() == [FLOOR, FLOOR]
+    assert of.asked(query).late(of.products([[], [7, 8]], LENGTH)).tolist() == [0.0, 0.0]
+
+
+@settings(max_examples=100, deadline=None)
+@given(queries, st.lists(tokens, min_size=1), st.floats(-1, 1), st.floats(0, 1))
+def test_no_product_exceeds_the_highest_score(query, products, cosine, share):
+    of = likeness(share)
+    asked = of.asked(query)
+    cosines = np.full(len(products), cosine)
+    assert (asked.mixed(cosines, of.products(products, LENGTH)) <= asked.highest(cosine)).all()
+
+
+def test_many_products_at_once_score_as_few_do():
+    of = likeness()
+    asked = of.asked([7, 9, 11])
+    rng = np.random.default_rng(4)
+    table = of.products(rng.integers(0, TOKENS, (9000, LENGTH)).tolist(), LENGTH)
+    assert asked.late(table).tolist() == [*asked.late(table[:100]), *asked.late(table[100:])]
 
 
 def test_products_keep_each_subword_once_and_no_special_token():
