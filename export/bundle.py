@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,7 @@ __all__ = [
 
 _ROWS = {"cpu": 1, "cuda": 64}  # texts a call, exactly
 _CHUNK = 4096  # products held at once, enough to fill calls of every length
+_REMEMBERED = 1024  # queries whose tokens are
 
 
 class EncoderBundle:
@@ -78,6 +80,8 @@ class EncoderBundle:
         self._graph = EncoderGraph(present(directory / model_file(precision)), provider=provider)
         self._rows = _ROWS[provider]
         self._threads = threads
+        # A search asks twice: for what late interaction reads, and for the vector.
+        self._read = lru_cache(_REMEMBERED)(self._query_tokens)
         self._likeness: Likeness | None = None
         if LIKENESS_FILE in manifest.files:
             self._likeness = Likeness.load(directory, self._tokens.vocabulary_size)
@@ -164,18 +168,24 @@ class EncoderBundle:
         shorter.fingerprint = cut_fingerprint(self.fingerprint, dims)
         return shorter
 
-    def query_tokens(self, text: str) -> list[int]:
+    def query_tokens(self, text: str) -> Sequence[int]:
         """Token ids of a query as the graph reads them, special tokens included."""
-        return self._tokens.ids([self.spec.template.query(text)], self.spec.max_query_tokens)[0]
+        return self._read(text)
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Vectors (n, dim) float32 of shoppers' queries, rows L2 = 1.
 
         A text of no token at all gives a zero row. Raises BundleError when a vector is not finite.
         """
+        if len(texts) == 1:
+            return self._encode([self._read(texts[0])], "query_vector")
         rendered = [self.spec.template.query(text) for text in texts]
         ids = self._tokens.ids(rendered, self.spec.max_query_tokens)
         return self._encode(ids, "query_vector")
+
+    def _query_tokens(self, text: str) -> tuple[int, ...]:
+        rendered = [self.spec.template.query(text)]
+        return tuple(self._tokens.ids(rendered, self.spec.max_query_tokens)[0])
 
     def asked_subwords(self, text: str) -> AskedSubwords | None:
         """A shopper's query as late interaction reads it; None without late interaction."""

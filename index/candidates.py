@@ -16,15 +16,11 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Arm:
-    """What one arm proposes, nearest first; `full` when it stopped at c and may know more.
-
-    `reach` is the score of that arm which nothing beyond its last candidate exceeds.
-    """
+    """What one arm proposes, best first; `full` when it stopped at c and may know more."""
 
     rows: Rows
     scores: Scores
     full: bool
-    reach: float = 0.0
 
 
 @dataclass(frozen=True)

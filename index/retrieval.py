@@ -41,55 +41,46 @@ def result_set(
     watch = watch or Stopwatch()
     depth = depth or bundle.candidates
     among = bundle.standing(among)
+    ranks = bundle.store.ranks
     near = None
     if vector is not None and mode != "lexical":
-        near = _nearest(bundle, terms, vector, depth, exact=exact, among=among)
+        rows, cosines = bundle.dense.top(vector, depth, ranks, exact=exact, among=among)
+        every = bundle.dense.products if among is None else len(among)
+        near = Arm(rows, cosines, full=0 < len(rows) < every)
         watch.lap("dense")
         if mode == "semantic":
-            beyond = (near.reach,) if near.full else ()
-            return Candidates(near.rows, near.scores, near.scores, None, beyond)
+            scores = _semantic(bundle, terms, cosines, rows)
+            watch.lap("dense")
+            return Candidates(rows, scores, scores, None, _reach(bundle, terms, near))
     beside = None if near is None else near.rows
-    rows, scores, lexical_scores = bundle.lexical.top(
-        terms, depth, bundle.store.ranks, beside, among=among
-    )
-    said = Arm(rows, scores, full=len(rows) == depth, reach=float(scores[-1]) if len(rows) else 0.0)
+    rows, scores, lexical = bundle.lexical.top(terms, depth, ranks, beside, among=among)
+    said = Arm(rows, scores, full=len(rows) == depth)
     watch.lap("lexical")
     if vector is None or near is None:
-        beyond = (said.reach,) if said.full else ()
-        return Candidates(said.rows, said.scores, None, said.scores, beyond)
+        reach = scores[-1:].tolist() if said.full else []
+        return Candidates(said.rows, said.scores, None, said.scores, tuple(reach))
     new = absent(said.rows, near.rows)
-    missing = semantic_scores(bundle, terms, vector, said.rows[new])
+    rows = np.concatenate((near.rows, said.rows[new]))
+    cosines = np.concatenate((near.scores, bundle.dense.score(vector, said.rows[new])))
+    semantic = _semantic(bundle, terms, cosines, rows)
     watch.lap("dense")
-    found = blended(
-        np.concatenate((near.rows, said.rows[new])),
-        np.concatenate((near.scores, missing)),
-        np.concatenate((lexical_scores, said.scores[new])),
-        alpha,
-    )
-    reached = []
-    if near.full:
-        reached.append(alpha * near.reach + (1.0 - alpha) * float(lexical_scores[-1]))
+    found = blended(rows, semantic, np.concatenate((lexical, said.scores[new])), alpha)
+    beyond = [
+        alpha * reach + (1.0 - alpha) * float(lexical[-1]) for reach in _reach(bundle, terms, near)
+    ]
     if said.full:
-        reached.append(float(found.scores[found.rows == said.rows[-1]][0]))
-    return replace(found, beyond=tuple(reached))
+        beyond.append(float(found.scores[rows == said.rows[-1]][0]))
+    return replace(found, beyond=tuple(beyond))
 
 
-def _nearest(
-    bundle: IndexBundle,
-    terms: QueryTerms,
-    vector: Vector,
-    depth: int,
-    *,
-    exact: bool,
-    among: Subset | None,
-) -> Arm:
-    dense, subwords = bundle.dense, terms.subwords
-    rows, cosines = dense.top(vector, depth, bundle.store.ranks, exact=exact, among=among)
-    every = dense.products if among is None else len(among)
-    reach = float(cosines[-1]) if len(rows) else 0.0
-    if subwords is not None and bundle.subwords is not None:
-        reach = subwords.highest(reach)
-    return Arm(rows, _semantic(bundle, terms, cosines, rows), 0 < len(rows) < every, reach)
+def _reach(bundle: IndexBundle, terms: QueryTerms, near: Arm) -> tuple[float, ...]:
+    """The semantic score that nothing beyond a full arm of cosines exceeds; else none."""
+    if not near.full:
+        return ()
+    cosine = float(near.scores[-1])
+    if terms.subwords is None or bundle.subwords is None:
+        return (cosine,)
+    return (terms.subwords.highest(cosine),)
 
 
 def scored(

@@ -89,7 +89,7 @@ def test_nothing_is_ever_padded(encoder: EncoderBundle, texts: list[str]) -> Non
         encoder.encode_queries(texts)
         encoder.encode_items(texts)
     items = encoder._tokens.ids(texts, encoder.spec.max_item_tokens)
-    wanted = [("query_vector", [encoder.query_tokens(text)]) for text in texts]
+    wanted = [("query_vector", [list(encoder.query_tokens(text))]) for text in texts]
     wanted += [("item_vector", [ids]) for ids in items]
     assert sorted(seen) == sorted(call for call in wanted if call[1][0])
 
