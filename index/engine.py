@@ -165,7 +165,7 @@ class Engine:
         least = least_relevance(part, request)
         ranking = rank(found, part, self.bundle.store.ranks, least)
         listed = listing(found, ranking, self.bundle.store.ranks, refined.wanted)
-        page = cut(found, ranking, listed.shown, part, request)
+        page = cut(ranking, listed.shown, request)
         try:
             facets, stats = self.refiner.facets(refined, found, listed, prepared.budgets.facets)
         except OverBudget:

@@ -24,13 +24,15 @@ Scores = NDArray[np.float64]
 class Ranking:
     """R by position into the candidates: relevance and grade of all, the order of those that pass.
 
-    `least` is the relevance from which on a member passes.
+    `least` is the relevance from which on a member passes; `beyond` is the most that products
+    outside R may have, for each full arm.
     """
 
     order: Rows
     relevance: Scores
     grades: NDArray[np.int64]
     least: float
+    beyond: Scores
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,12 @@ def rank(
 
     Relevance never falls as the score rises, so score and id are enough.
     """
-    relevance = part.link.relevance(found.scores)
+    everything = part.link.relevance(np.concatenate((found.scores, found.beyond)))
+    relevance, beyond = everything[: len(found.rows)], everything[len(found.rows) :]
     passing = (relevance >= least).nonzero()[0]
     order = np.lexsort((ranks.take(found.rows.take(passing)), -found.scores.take(passing)))
-    return Ranking(passing.take(order), relevance, part.thresholds.grades(relevance), least)
+    grades = part.thresholds.grades(relevance)
+    return Ranking(passing.take(order), relevance, grades, least, beyond)
 
 
 def least_relevance(part: ModeCalibration, request: SearchRequest) -> float:
@@ -67,20 +71,13 @@ def least_relevance(part: ModeCalibration, request: SearchRequest) -> float:
     return max(part.thresholds.least(request.min_tier), request.min_relevance or 0.0)
 
 
-def cut(
-    found: Candidates,
-    ranking: Ranking,
-    shown: Rows,
-    part: ModeCalibration,
-    request: SearchRequest,
-) -> Page:
+def cut(ranking: Ranking, shown: Rows, request: SearchRequest) -> Page:
     """Count the hits, which are at the places `shown`; say whether there may be more."""
     counts = np.bincount(ranking.grades.take(shown), minlength=len(TIERS)).tolist()
     lowest = TIERS.index(request.min_tier)
-    # Nothing beyond an arm's c-th candidate scores higher in that arm; while the score that it may
-    # reach passes the cut, products outside R might too.
-    reach = part.link.relevance(np.array(found.beyond))
-    open_ended = bool((reach >= ranking.least).any())
+    # Nothing beyond an arm's c-th candidate scores higher in that arm; while what it may reach
+    # passes the cut, products outside R might too.
+    open_ended = bool((ranking.beyond >= ranking.least).any())
     return Page(
         shown,
         Total(len(shown), "gte" if open_ended else "eq"),
