@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export.convert import is_bag
-from export.likeness import FLOOR, SHARE, Likeness
+from export.likeness import FLOOR, FULLY, SHARE, Likeness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,7 +50,7 @@ def likeness_of(
         )
         unread = [token for token in special if token < tokens]
         weights[unread] = 0.0
-        sizes, like, cosines = [], [], []
+        sizes, like, met = [], [], []
         for start in range(0, tokens, _BLOCK):
             block = queries[start : start + _BLOCK] @ items.T
             block[:, unread] = -1.0
@@ -59,12 +59,12 @@ def likeness_of(
             near = top > floor
             sizes.append(near.sum(dim=1).numpy())
             like.append(places[near].numpy())
-            cosines.append(top[near].clamp(max=1.0).numpy())
+            met.append((top[near].clamp(max=1.0) - floor) / (1.0 - floor))
     return Likeness(
         share,
         floor,
         weights.numpy().astype(np.float32),
         np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int32),
         np.concatenate(like).astype(np.int32),
-        np.concatenate(cosines).astype(np.float32),
+        torch.cat(met).mul(FULLY).round().clamp(min=1).to(torch.uint8).numpy(),
     )

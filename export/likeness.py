@@ -8,7 +8,8 @@ subword of the query is met by the one of the product that is most like it,
 
 with the weights that pooling gives the query's subwords, Σ_i w_i = 1. It is 1 where every subword
 is met in full and 0 where none is met at all: what is less alike than `floor` does not count, so
-a subword has a handful of others to look for. Serving code: numpy alone.
+a subword has a handful of others to look for. The fraction is kept in 255ths: bytes are quicker to
+compare. Serving code: numpy alone.
 """
 
 from __future__ import annotations
@@ -30,10 +31,12 @@ NO_SUBWORD = -1  # fills the rows of products that have fewer than others
 # Chosen on training queries (docs/results.md); others nearby are as good.
 SHARE = 0.375
 FLOOR = 0.4
+FULLY = 255  # how a subword that is met in full is kept
 _BLOCK = 8192  # products looked at at once
 
 Subwords = NDArray[np.int32]
 Scores = NDArray[np.float64]
+Places = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,21 +44,18 @@ class AskedSubwords:
     """A query as late interaction reads it.
 
     `share` is that of late interaction in a semantic score, in [0, 1]. `places` (tokens + 1,)
-    uint16 numbers the subwords looked for, 0 for all others. One subword of the query has a weight
-    and looks for `wanted[start:stop]` (places), which meet it by `met[start:stop]` (float32, in
-    (0, 1]): these three are its part.
+    uint8, or uint16 for long queries, numbers the subwords looked for, 0 for all others. One
+    subword of the query has a weight and looks for `wanted[start:stop]` (places), which meet it by
+    `met[start:stop]` (255ths, uint8): these three are its part. `best` is the most that late
+    interaction can be.
     """
 
     share: float
-    places: NDArray[np.uint16]
-    wanted: NDArray[np.uint16]
-    met: NDArray[np.float32]
+    places: Places
+    wanted: Places
+    met: NDArray[np.uint8]
     parts: tuple[tuple[float, int, int], ...]
-
-    @cached_property
-    def best(self) -> float:
-        """The most that late interaction can be."""
-        return sum(w * float(self.met[start:stop].max()) for w, start, stop in self.parts)
+    best: float
 
     def late(self, products: Subwords) -> Scores:
         """Late interaction with products, (n, length) as `Likeness` numbers subwords; (n,).
@@ -70,11 +70,12 @@ class AskedSubwords:
             return sums
         held = self.places.take(products.ravel())
         found = (held != 0).nonzero()[0]
-        holds = np.zeros((len(self.wanted) + 1, len(products)), np.bool_)
-        holds[held.take(found), found // products.shape[1]] = True
-        met = holds.take(self.wanted, axis=0) * self.met[:, None]
+        holds = np.zeros((len(self.wanted) + 1, len(products)), np.uint8)
+        holds[held.take(found), found // products.shape[1]] = FULLY
+        met = holds.take(self.wanted, axis=0)
+        np.minimum(met, self.met[:, None], out=met)
         for weight, start, stop in self.parts:
-            sums += weight * met[start:stop].max(axis=0).astype(np.float64)
+            sums += weight * met[start:stop].max(axis=0)
         return sums
 
     def mixed(self, cosines: Scores, products: Subwords) -> Scores:
@@ -92,8 +93,8 @@ class Likeness:
     """Of every token of a query the tokens of products that are like it.
 
     `weights` (tokens,) float32 ≥ 0, 0 for what late interaction does not read (special tokens). The
-    tokens like token t are `like[starts[t]:starts[t + 1]]`, the most alike first, with `cosines` in
-    (floor, 1].
+    tokens like token t are `like[starts[t]:starts[t + 1]]`, the most alike first, and meet it by
+    `met` (uint8, from 1), in 255ths of what is above the floor.
     """
 
     share: float
@@ -101,37 +102,34 @@ class Likeness:
     weights: NDArray[np.float32]
     starts: NDArray[np.int32]
     like: NDArray[np.int32]
-    cosines: NDArray[np.float32]
+    met: NDArray[np.uint8]
 
     def asked(self, tokens: Sequence[int]) -> AskedSubwords:
         """A query's `tokens`, in order; where none of them is read, no product meets it."""
         weights, bounds = self._lists
-        total = sum(weights[token] for token in tokens)
+        whole = FULLY * sum([weights[token] for token in tokens])
         parts: list[tuple[float, int, int]] = []
-        spans: list[slice] = []
-        stop = 0
+        likes, mets = [self.like[:0]], [self.met[:0]]
+        stop, best = 0, 0.0
         for token in tokens:
-            span = slice(bounds[token], bounds[token + 1])
-            if weights[token] > 0.0 and span.start < span.stop:
-                start, stop = stop, stop + span.stop - span.start
-                parts.append((weights[token] / total, start, stop))
-                spans.append(span)
-        like = np.concatenate([self.like[:0], *(self.like[span] for span in spans)])
-        places = np.zeros(len(weights) + 1, np.uint16)  # the last one is NO_SUBWORD's
+            first, last = bounds[token], bounds[token + 1]
+            if weights[token] > 0.0 and first < last:
+                weight = weights[token] / whole
+                start, stop = stop, stop + last - first
+                parts.append((weight, start, stop))
+                likes.append(self.like[first:last])
+                mets.append(self.met[first:last])
+                best += weight * int(self.met[first])
+        like, met = np.concatenate(likes), np.concatenate(mets)
+        places: Places = np.zeros(len(weights) + 1, np.uint8)  # the last one is NO_SUBWORD's
+        if len(like) > np.iinfo(np.uint8).max:
+            places = places.astype(np.uint16)
         places[like] = np.arange(1, len(like) + 1)  # of one that is wanted twice, any number
-        met = np.concatenate([self._met[:0], *(self._met[span] for span in spans)])
-        return AskedSubwords(self.share, places, places.take(like), met, tuple(parts))
+        return AskedSubwords(self.share, places, places.take(like), met, tuple(parts), best)
 
     @cached_property
     def _lists(self) -> tuple[list[float], list[int]]:
         return self.weights.tolist(), self.starts.tolist()
-
-    @cached_property
-    def _met(self) -> NDArray[np.float32]:
-        met: NDArray[np.float32] = (self.cosines - np.float32(self.floor)) / np.float32(
-            1.0 - self.floor
-        )
-        return met
 
     def products(self, tokens: Sequence[Sequence[int]], longest: int) -> Subwords:
         """The subwords of products, (n, longest) int32: what late interaction reads, once each."""
@@ -150,7 +148,7 @@ class Likeness:
             weights=self.weights,
             starts=self.starts,
             like=self.like,
-            cosines=self.cosines,
+            met=self.met,
         )
 
     @classmethod
@@ -160,10 +158,10 @@ class Likeness:
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
                 share, floor = held["figures"].tolist()
-                names = ("weights", "starts", "like", "cosines")
-                weights, starts, like, cosines = (held[name] for name in names)
+                names = ("weights", "starts", "like", "met")
+                weights, starts, like, met = (held[name] for name in names)
             sizes = len(weights) >= tokens, len(starts) == len(weights) + 1
-            if not all(sizes) or starts[-1] != len(like) or len(like) != len(cosines):
+            if not all(sizes) or starts[-1] != len(like) or len(like) != len(met):
                 raise ValueError("the sizes of its parts disagree")
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise BundleError(
@@ -171,4 +169,4 @@ class Likeness:
                 where=path,
                 hint="Export the checkpoint again.",
             ) from error
-        return cls(share, floor, weights, starts, like, cosines)
+        return cls(share, floor, weights, starts, like, met)

@@ -91,13 +91,16 @@ class LateEncoder(HashEncoder):
         cosines = np.tanh(rng.normal(0.0, 0.4, (self.TOKENS, self.TOKENS)))
         np.fill_diagonal(cosines, 0.96)
         query, like = (cosines > 0.5).nonzero()
+        order = np.lexsort((-cosines[query, like], query))  # the most alike first
+        query, like = query[order], like[order]
+        met = np.rint(255 * (cosines[query, like] - 0.5) / 0.5).clip(1)
         self.likeness = Likeness(
             0.5,
             0.5,
             rng.uniform(0.2, 1.0, self.TOKENS).astype(np.float32),
             np.searchsorted(query, np.arange(self.TOKENS + 1)).astype(np.int32),
             like.astype(np.int32),
-            cosines[query, like].astype(np.float32),
+            met.astype(np.uint8),
         )
 
     def asked_subwords(self, text: str) -> AskedSubwords | None:

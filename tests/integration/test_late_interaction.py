@@ -123,7 +123,7 @@ def test_semantic_scores_are_cosine_and_late_interaction_of_the_network(bag, ind
         products = list(engine.bundle.store.products(rows.tolist()))
         late = [by_the_network(model, bundle, query, product) for product in products]
         expected = (1 - SHARE) * cosines + SHARE * np.array(late)
-        assert found == pytest.approx(expected, abs=1e-5), query
+        assert found == pytest.approx(expected, abs=SHARE / 255), query
 
 
 def test_a_product_put_live_scores_as_one_built_in(encoder, index, demo_products, tmp_path):

@@ -27,10 +27,13 @@ def dense_table(seed: int = 1) -> np.ndarray:
 def likeness(share: float = 0.5) -> Likeness:
     table = dense_table()
     query, like = (table > FLOOR).nonzero()
+    order = np.lexsort((-table[query, like], query))  # the most alike first
+    query, like = query[order], like[order]
+    met = np.rint(255 * (table[query, like].astype(float) - FLOOR) / (1 - FLOOR)).clip(1)
     weights = np.random.default_rng(2).uniform(0.1, 2.0, TOKENS).astype(np.float32)
     weights[5] = 0.0  # as special tokens have it
     starts = np.searchsorted(query, np.arange(TOKENS + 1)).astype(np.int32)
-    return Likeness(share, FLOOR, weights, starts, like.astype(np.int32), table[query, like])
+    return Likeness(share, FLOOR, weights, starts, like.astype(np.int32), met.astype(np.uint8))
 
 
 def by_the_formula(query: list[int], product: list[int]) -> float:
@@ -39,7 +42,7 @@ def by_the_formula(query: list[int], product: list[int]) -> float:
     held = [token for token in product if of.weights[token] > 0]
     for token, weight in zip(query, weights / weights.sum(), strict=True):
         most = max([FLOOR, *(float(table[token, other]) for other in held)])
-        total += weight * (most - FLOOR) / (1 - FLOOR)
+        total += weight * max(round(255 * (most - FLOOR) / (1 - FLOOR)), int(most > FLOOR)) / 255
     return total
 
 
@@ -115,7 +118,7 @@ def test_what_is_saved_is_what_is_read(tmp_path: Path):
     of.save(tmp_path)
     again = Likeness.load(tmp_path, TOKENS)
     assert (again.share, again.floor) == (0.25, FLOOR)
-    for name in ("weights", "starts", "like", "cosines"):
+    for name in ("weights", "starts", "like", "met"):
         assert getattr(again, name).tolist() == getattr(of, name).tolist()
 
 
