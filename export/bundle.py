@@ -58,6 +58,7 @@ __all__ = [
 _ROWS = {"cpu": 1, "cuda": 64}  # texts a call, exactly
 _CHUNK = 4096  # products held at once, enough to fill calls of every length
 _REMEMBERED = 1024  # queries whose tokens are
+_FEW = 64  # as many may wait for a vector together
 
 
 class EncoderBundle:
@@ -177,8 +178,8 @@ class EncoderBundle:
 
         A text of no token at all gives a zero row. Raises BundleError when a vector is not finite.
         """
-        if len(texts) == 1:
-            return self._encode([self._read(texts[0])], "query_vector")
+        if len(texts) <= _FEW:  # searches, which have been read
+            return self._encode([self._read(text) for text in texts], "query_vector")
         rendered = [self.spec.template.query(text) for text in texts]
         ids = self._tokens.ids(rendered, self.spec.max_query_tokens)
         return self._encode(ids, "query_vector")
