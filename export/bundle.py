@@ -193,11 +193,11 @@ class EncoderBundle:
         return None if self._likeness is None else self._likeness.asked(self.query_tokens(text))
 
     def product_subwords(self, products: Iterable[Product]) -> Subwords | None:
-        """What late interaction reads of products, (n, longest text) int32; None without it."""
+        """What late interaction reads of products, (n, length) int32; None without it."""
         if self._likeness is None:
             return None
         longest = self.spec.max_item_tokens
-        parts = [np.empty((0, longest), np.int32)]
+        parts = [self._likeness.products([], longest)]
         for chunk in chunks(products, _CHUNK):
             ids = self._tokens.ids([self.spec.template.item(one) for one in chunk], longest)
             parts.append(self._likeness.products(ids, longest))

@@ -31,6 +31,7 @@ NO_SUBWORD = -1  # fills the rows of products that have fewer than others
 # Chosen on training queries (docs/results.md); others nearby are as good.
 SHARE = 0.375
 FLOOR = 0.4
+KEPT = 40  # subwords of a product, the weightiest: further ones are worth nothing (the same place)
 FULLY = 255  # how a subword that is met in full is kept
 _BLOCK = 8192  # products looked at at once
 
@@ -132,11 +133,14 @@ class Likeness:
         return self.weights.tolist(), self.starts.tolist()
 
     def products(self, tokens: Sequence[Sequence[int]], longest: int) -> Subwords:
-        """The subwords of products, (n, longest) int32: what late interaction reads, once each."""
-        table = np.full((len(tokens), longest), NO_SUBWORD, np.int32)
+        """The subwords of products, once each, (n, min(longest, KEPT)) int32: the weightiest."""
+        weights, _ = self._lists
+        table = np.full((len(tokens), min(longest, KEPT)), NO_SUBWORD, np.int32)
         for row, ids in enumerate(tokens):
-            kept = [token for token in dict.fromkeys(ids) if self.weights[token] > 0.0]
-            table[row, : len(kept)] = kept
+            read = [token for token in dict.fromkeys(ids) if weights[token] > 0.0]
+            if len(read) > KEPT:
+                read = sorted(read, key=weights.__getitem__, reverse=True)[:KEPT]
+            table[row, : len(read)] = read
         return table
 
     def save(self, directory: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import BundleError
+from export import likeness as module
 from export.likeness import LIKENESS_FILE, NO_SUBWORD, Likeness
 
 TOKENS, FLOOR, LENGTH = 40, 0.5, 9
@@ -111,6 +112,14 @@ def test_products_keep_each_subword_once_and_no_special_token():
     table = likeness().products([[7, 5, 8, 7], []], 4)
     assert table.dtype == np.int32
     assert table.tolist() == [[7, 8, NO_SUBWORD, NO_SUBWORD], [NO_SUBWORD] * 4]
+
+
+def test_of_a_long_product_the_weightiest_subwords_are_kept(monkeypatch):
+    monkeypatch.setattr(module, "KEPT", 3)
+    of = likeness()
+    read = [7, 20, 5, 31, 8, 20, 12]
+    (kept,) = of.products([read], 12).tolist()
+    assert kept == sorted({*read} - {5}, key=lambda token: -of.weights[token])[:3]
 
 
 def test_what_is_saved_is_what_is_read(tmp_path: Path):
