@@ -59,7 +59,7 @@ class LimitSettings(BaseModel):
         description="Searches that one worker takes on at once; more are refused.",
     )
     queue_ms: float = Field(
-        default=7.0,
+        default=8.0,
         gt=0,
         description="Waiting that is let in once searches have queued for 0.1 s, milliseconds.",
     )
