@@ -82,7 +82,7 @@ class EncoderBundle:
         self._rows = _ROWS[provider]
         self._threads = threads
         # A search asks twice: for what late interaction reads, and for the vector.
-        self._read = lru_cache(_REMEMBERED)(self._query_tokens)
+        self._read = _query_reader(self._tokens, self.spec)
         self._likeness: Likeness | None = None
         if LIKENESS_FILE in manifest.files:
             self._likeness = Likeness.load(directory, self._tokens.vocabulary_size)
@@ -184,10 +184,6 @@ class EncoderBundle:
         ids = self._tokens.ids(rendered, self.spec.max_query_tokens)
         return self._encode(ids, "query_vector")
 
-    def _query_tokens(self, text: str) -> tuple[int, ...]:
-        rendered = [self.spec.template.query(text)]
-        return tuple(self._tokens.ids(rendered, self.spec.max_query_tokens)[0])
-
     def asked_subwords(self, text: str) -> AskedSubwords | None:
         """A shopper's query as late interaction reads it; None without late interaction."""
         return None if self._likeness is None else self._likeness.asked(self.query_tokens(text))
@@ -253,3 +249,12 @@ class EncoderBundle:
                 hint="The model is damaged or overflows; use another precision or checkpoint.",
             )
         return vectors
+
+
+def _query_reader(tokens: TokenReader, spec: EncoderSpec) -> Callable[[str], tuple[int, ...]]:
+    # Of no bundle: one that remembered its own method would outlive its last user.
+    @lru_cache(_REMEMBERED)
+    def read(text: str) -> tuple[int, ...]:
+        return tuple(tokens.ids([spec.template.query(text)], spec.max_query_tokens)[0])
+
+    return read

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,6 +91,21 @@ def test_a_text_without_a_token_is_a_zero_row(bundle: Path) -> None:
     rewrite_manifest(bundle)
     vectors = EncoderBundle.load(bundle).encode_queries(["", "red kettle"])
     assert np.linalg.norm(vectors, axis=1) == pytest.approx([0, 1])
+
+
+def test_a_bundle_is_gone_with_its_last_user(bundle: Path) -> None:
+    """A service opens one with every version: what waits for the collector piles up."""
+    gc.disable()
+    try:
+        encoder = EncoderBundle.load(bundle)
+        encoder.encode_queries(["red kettle"])
+        asked = encoder.query_tokens("red kettle")
+        kept = weakref.ref(encoder)
+        del encoder
+        assert asked
+        assert kept() is None
+    finally:
+        gc.enable()
 
 
 def test_the_slim_copy_is_the_same_encoder(made: Path, tmp_path: Path) -> None:
