@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export.convert import is_bag
-from export.likeness import FLOOR, FULLY, SHARE, Likeness
+from export.likeness import FLOOR, FULLY, KEPT, SHARE, Likeness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,6 +63,7 @@ def likeness_of(
     return Likeness(
         share,
         floor,
+        KEPT,
         weights.numpy().astype(np.float32),
         np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int32),
         np.concatenate(like).astype(np.int32),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -211,9 +212,14 @@ class JoinedSubwords(SubwordRows):
         """How many subwords a row has room for."""
         return self._parts[0].length
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of their numbers."""
+        return self._parts[0].dtype
+
     def take(self, rows: Rows) -> Subwords:
-        """The subwords of `rows`, (len(rows), length) int32, filled up with NO_SUBWORD."""
-        found = np.empty((len(rows), self.length), np.int32)
+        """The subwords of `rows`, (len(rows), length), filled up (`Likeness.no_subword`)."""
+        found = np.empty((len(rows), self.length), self.dtype)
         for number, places in of_parts(rows, self._starts):
             found[places] = self._parts[number].take(rows[places] - self._starts[number])
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +26,17 @@ class SubwordRows(Protocol):
         """How many subwords a row has room for."""
         ...
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of their numbers."""
+        ...
+
     def take(self, rows: Rows) -> Subwords:
-        """The subwords of `rows`, (len(rows), length) int32, filled up with NO_SUBWORD."""
+        """The subwords of `rows`, (len(rows), length), filled up (`Likeness.no_subword`)."""
 
 
 class SubwordTable(SubwordRows):
-    """One array of them, (n, length) int32, in memory or mapped into it."""
+    """One array of them, (n, length) uint16 or int32, in memory or mapped into it."""
 
     def __init__(self, stored: Subwords) -> None:
         self._stored = stored
@@ -44,8 +49,13 @@ class SubwordTable(SubwordRows):
         """How many subwords a row has room for."""
         return int(self._stored.shape[1])
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of their numbers."""
+        return self._stored.dtype
+
     def take(self, rows: Rows) -> Subwords:
-        """The subwords of `rows`, (len(rows), length) int32, filled up with NO_SUBWORD."""
+        """The subwords of `rows`, (len(rows), length), filled up (`Likeness.no_subword`)."""
         taken: Subwords = self._stored.take(rows, axis=0)
         return taken
 
@@ -61,7 +71,7 @@ class SubwordTable(SubwordRows):
             return None
         try:
             stored = np.asarray(np.load(path, mmap_mode="r"))
-            if stored.ndim != 2 or stored.dtype != np.int32:
+            if stored.ndim != 2 or stored.dtype not in (np.uint16, np.int32):
                 raise ValueError(f"{stored.dtype} of shape {stored.shape}")
         except (OSError, ValueError, EOFError) as error:
             raise BundleError(

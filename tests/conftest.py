@@ -97,6 +97,7 @@ class LateEncoder(HashEncoder):
         self.likeness = Likeness(
             0.5,
             0.5,
+            self.LONGEST,
             rng.uniform(0.2, 1.0, self.TOKENS).astype(np.float32),
             np.searchsorted(query, np.arange(self.TOKENS + 1)).astype(np.int32),
             like.astype(np.int32),

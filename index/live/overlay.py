@@ -31,7 +31,7 @@ from index.subset import Subset
 from index.vectors import Vectors, VectorTable, store_as
 
 Rows = NDArray[np.int64]
-Number = TypeVar("Number", np.float32, np.int32)
+Number = TypeVar("Number", bound=np.number)
 # Ids of one gap between two ids of the base are told apart below this.
 _GAP = 1 << 32
 _SMALLEST = 256  # rows that the first buffer of vectors holds
@@ -71,7 +71,7 @@ class Overlay:
         vectors = np.empty((0, base.dense.dim), np.float32)
         subwords = None
         if base.subwords is not None:
-            subwords = np.empty((0, base.subwords.length), np.int32)
+            subwords = np.empty((0, base.subwords.length), base.subwords.dtype)
         order = sorted(base.store.ids)
         return cls(base, order, base.columns, vectors, alive, subwords=subwords)
 
@@ -98,7 +98,7 @@ class Overlay:
         return vector
 
     def subwords_of(self, row: int) -> Subwords | None:
-        """What late interaction reads of a row, (length,) int32; None without it."""
+        """What late interaction reads of a row, (length,); None without it."""
         if self.subwords is None or self.base.subwords is None:
             return None
         added = row - len(self.base.store)

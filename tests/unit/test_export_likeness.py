@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import BundleError
-from export import likeness as module
-from export.likeness import LIKENESS_FILE, NO_SUBWORD, Likeness
+from export.likeness import LIKENESS_FILE, Likeness
 
 TOKENS, FLOOR, LENGTH = 40, 0.5, 9
 tokens = st.lists(st.integers(0, TOKENS - 1), max_size=LENGTH)
@@ -25,7 +24,7 @@ def dense_table(seed: int = 1) -> np.ndarray:
     return table
 
 
-def likeness(share: float = 0.5) -> Likeness:
+def likeness(share: float = 0.5, kept: int = LENGTH) -> Likeness:
     table = dense_table()
     query, like = (table > FLOOR).nonzero()
     order = np.lexsort((-table[query, like], query))  # the most alike first
@@ -34,7 +33,9 @@ def likeness(share: float = 0.5) -> Likeness:
     weights = np.random.default_rng(2).uniform(0.1, 2.0, TOKENS).astype(np.float32)
     weights[5] = 0.0  # as special tokens have it
     starts = np.searchsorted(query, np.arange(TOKENS + 1)).astype(np.int32)
-    return Likeness(share, FLOOR, weights, starts, like.astype(np.int32), met.astype(np.uint8))
+    return Likeness(
+        share, FLOOR, kept, weights, starts, like.astype(np.int32), met.astype(np.uint8)
+    )
 
 
 def by_the_formula(query: list[int], product: list[int]) -> float:
@@ -53,7 +54,8 @@ def test_late_interaction_is_the_weighted_best_likeness(query, products):
     of = likeness()
     asked = of.asked(query)
     found = asked.late(of.products(products, LENGTH))
-    assert found == pytest.approx([by_the_formula(query, one) for one in products], abs=1e-6)
+    # Weights are kept in 60,000ths.
+    assert found == pytest.approx([by_the_formula(query, one) for one in products], abs=2e-4)
 
 
 @settings(max_examples=100, deadline=None)
@@ -110,23 +112,43 @@ def test_many_products_at_once_score_as_few_do():
 
 def test_products_keep_each_subword_once_and_no_special_token():
     table = likeness().products([[7, 5, 8, 7], []], 4)
-    assert table.dtype == np.int32
-    assert table.tolist() == [[7, 8, NO_SUBWORD, NO_SUBWORD], [NO_SUBWORD] * 4]
+    assert table.dtype == np.uint16
+    assert table.tolist() == [[7, 8, TOKENS, TOKENS], [TOKENS] * 4]
 
 
-def test_of_a_long_product_the_weightiest_subwords_are_kept(monkeypatch):
-    monkeypatch.setattr(module, "KEPT", 3)
-    of = likeness()
+def test_a_vocabulary_beyond_two_bytes_takes_four():
+    tokens = 70_000
+    weights, starts = np.ones(tokens, np.float32), np.zeros(tokens + 1, np.int32)
+    starts[-1] = 1  # the last token alone is like another: number 464, but for 2^16
+    like, met = np.array([66_000], np.int32), np.array([255], np.uint8)
+    of = Likeness(0.5, FLOOR, 3, weights, starts, like, met)
+    table = of.products([[66_000, 1], [464]], 3)
+    assert table.tolist() == [[66_000, 1, tokens], [464, tokens, tokens]]
+    assert of.asked([tokens - 1]).late(table).tolist() == [1.0, 0.0]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, TOKENS - 1), min_size=1, max_size=300))
+def test_sums_of_weights_are_exact(query):
+    asked = likeness().asked(query)
+    whole = sum(int(weight) for weight in asked.weights)
+    assert asked.weights.tolist() == [float(int(weight)) for weight in asked.weights]
+    assert whole <= asked.whole
+    assert 255 * asked.whole < 2**24
+
+
+def test_of_a_long_product_the_weightiest_subwords_are_kept():
+    of = likeness(kept=3)
     read = [7, 20, 5, 31, 8, 20, 12]
     (kept,) = of.products([read], 12).tolist()
     assert kept == sorted({*read} - {5}, key=lambda token: -of.weights[token])[:3]
 
 
 def test_what_is_saved_is_what_is_read(tmp_path: Path):
-    of = likeness(0.25)
+    of = likeness(0.25, kept=7)
     of.save(tmp_path)
     again = Likeness.load(tmp_path, TOKENS)
-    assert (again.share, again.floor) == (0.25, FLOOR)
+    assert (again.share, again.floor, again.kept) == (0.25, FLOOR, 7)
     for name in ("weights", "starts", "like", "met"):
         assert getattr(again, name).tolist() == getattr(of, name).tolist()
 
