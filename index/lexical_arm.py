@@ -106,17 +106,14 @@ class LexicalArm(ABC):
         known, total = self.weights(terms)
         if not known:
             return _NO_ROWS, np.empty(0), np.zeros(len(also))
-        rows = np.concatenate([postings for (postings, _), _ in known], dtype=np.int64)
-        parts = np.concatenate(
-            [np.multiply(saturation, weight, dtype=np.float64) for (_, saturation), weight in known]
-        )
-        sums, last = self._accumulators()
-        np.add.at(sums, rows, parts)  # one by one, in the order of the terms
+        sums, new = self._sums(), []
+        for (postings, saturation), weight in known:  # no row stands twice in a posting
+            rows = postings.astype(np.int64)
+            before = sums.take(rows)
+            sums[rows] = before + np.multiply(saturation, weight, dtype=np.float64)
+            new.append(rows.compress(before == 0.0))
+        once = np.concatenate(new)
         beside = _share(sums.take(also), total)
-        # A row stands in `rows` once for each of its terms: its last place counts.
-        places = np.arange(len(rows), dtype=np.int32)
-        last[rows] = places
-        once = rows[last.take(rows) == places]
         scores = _share(sums.take(once), total)
         sums[once] = 0.0
         if among is not None:
@@ -124,14 +121,12 @@ class LexicalArm(ABC):
             once, scores = once[kept], scores[kept]
         return *best(once, scores, ranks, count), beside
 
-    def _accumulators(self) -> tuple[Scores, NDArray[np.int32]]:
-        # Two arrays a thread: sums, which `top` leaves at 0 as it found them, and places, of which
-        # it reads what it has just written.
-        arrays: tuple[Scores, NDArray[np.int32]] | None = getattr(self._scratch, "arrays", None)
-        if arrays is None:
-            arrays = np.zeros(self.products), np.empty(self.products, np.int32)
-            self._scratch.arrays = arrays
-        return arrays
+    def _sums(self) -> Scores:
+        # One array a thread, which `top` leaves at 0 as it found it.
+        sums: Scores | None = getattr(self._scratch, "sums", None)
+        if sums is None:
+            sums = self._scratch.sums = np.zeros(self.products)
+        return sums
 
 
 def _share(sums: Scores, total: float) -> Scores:

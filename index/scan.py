@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.nibble_product import LARGEST, ZERO, NibbleProduct, block_of
+from index.ranking import likely_best
 from index.vectors import VectorTable
 
 Rows = NDArray[np.int64]
@@ -27,10 +28,6 @@ Floats = NDArray[np.float32]
 # Sixteen even steps leave the least error of normal values where one is this many deviations.
 # J. Max, "Quantizing for minimum distortion", IRE Trans. Inf. Theory 6 (1960), table II.
 _STEP = 0.335
-# One sum in so many is looked at first. With half as many again and these to spare, what the sample
-# proposes holds the wanted number but for one search in thousands, which then sorts every sum.
-_SAMPLED = 16
-_SPARE = 12
 
 
 class NibbleScan:
@@ -93,20 +90,7 @@ def _nonzero(values: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 def _nearest(sums: Floats, count: int) -> Rows:
-    """Places of the `count` largest sums, ascending, and of all that equal the last of them.
-
-    A sample says where to look for them: to sort the few above is a sixth of the work of sorting
-    all.
-    """
-    place = count // _SAMPLED * 3 // 2 + _SPARE
-    sample = sums[::_SAMPLED]
-    if place < len(sample):
-        above: Rows = (sums >= np.partition(sample, -place)[-place]).nonzero()[0]
-        if len(above) >= count:
-            return above.compress(_largest(sums.take(above), count))
-    return _largest(sums, count).nonzero()[0]
-
-
-def _largest(sums: Floats, count: int) -> NDArray[np.bool_]:
-    largest: NDArray[np.bool_] = sums >= np.partition(sums, -count)[-count]
-    return largest
+    """Places of the `count` largest sums, ascending, and of all that equal the last of them."""
+    likely = likely_best(sums, count)
+    own = sums.take(likely)
+    return likely.compress(own >= np.partition(own, -count)[-count])
