@@ -189,7 +189,7 @@ class EncoderBundle:
         return None if self._likeness is None else self._likeness.asked(self.query_tokens(text))
 
     def product_subwords(self, products: Iterable[Product]) -> Subwords | None:
-        """What late interaction reads of products, (n, length) int32; None without it."""
+        """What late interaction reads of products, see `Likeness.products`; None without it."""
         if self._likeness is None:
             return None
         longest = self.spec.max_item_tokens

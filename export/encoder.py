@@ -51,5 +51,5 @@ class Encoder(Protocol):
         ...
 
     def product_subwords(self, products: Iterable[Product]) -> Subwords | None:
-        """What late interaction reads of products, (n, length) int32; None without it."""
+        """What late interaction reads of products, see `Likeness.products`; None without it."""
         ...

@@ -33,10 +33,9 @@ SHARE = 0.375
 FLOOR = 0.4
 KEPT = 40  # subwords of a product, the weightiest: further ones are worth nothing (the same place)
 FULLY = 255  # how a subword that is met in full is kept
-# All subwords of a query weigh about so much. Sums of weight · 255ths stay below 2^24, up to which
-# float32 has every whole number.
+# All subwords of a query weigh about so much: with up to ten thousand of them, sums of weight ·
+# 255ths stay below 2^24, up to which float32 has every whole number.
 _WHOLE = 60_000
-_LEAST = 1e-30  # a query may have no weight at all
 _BLOCK = 8192  # products looked at at once
 
 Subwords = NDArray[np.integer]  # uint16 or int32
@@ -49,10 +48,10 @@ class AskedSubwords:
     """A query as late interaction reads it.
 
     `share` is that of late interaction in a semantic score, in [0, 1]. `places` (tokens + 1,)
-    uint8, or uint16 for long queries, numbers the subwords looked for, 0 for all others. Subword i
-    of the query has `weights[i]` (whole numbers, float32) of `whole`, and looks for
-    `wanted[bounds[i]:bounds[i + 1]]` (places), which meet it by `met` of the same places (255ths,
-    uint8). `best` is the most that late interaction can be.
+    uint8, or uint16 for long queries, numbers the subwords looked for, 0 for all others. Of the
+    query's subwords that anything is like, number i has `weights[i]` (whole numbers, float32) of
+    the `whole` of all, and looks for `wanted[bounds[i]:bounds[i + 1]]` (places), which meet it by
+    `met` of the same places (255ths, uint8). `best` is the most that late interaction can be.
     """
 
     share: float
@@ -80,7 +79,9 @@ class AskedSubwords:
         most = np.empty((len(self.weights), len(products)), np.uint8)
         for place, start, stop in zip(most, self.bounds, self.bounds[1:], strict=False):
             np.maximum.reduce(met[start:stop], axis=0, out=place)
-        sums: Scores = (self.weights @ most.astype(np.float32)).astype(np.float64)
+        sums: Scores = np.einsum("i,ij->j", self.weights, most.astype(np.float32)).astype(
+            np.float64
+        )
         return sums / (FULLY * self.whole)
 
     def mixed(self, cosines: Scores, products: Subwords) -> Scores:
@@ -119,7 +120,8 @@ class Likeness:
     def asked(self, tokens: Sequence[int]) -> AskedSubwords:
         """A query's `tokens`, in order; where none of them is read, no product meets it."""
         weights, bounds = self._lists
-        scale = _WHOLE / max(sum([weights[token] for token in tokens]), _LEAST)
+        total = sum([weights[token] for token in tokens])
+        scale = _WHOLE / total if total > 0.0 else 0.0
         whole, best = 0, 0
         shares: list[int] = []
         ends, spans = [0], []
@@ -187,16 +189,19 @@ class Likeness:
         path = directory / LIKENESS_FILE
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
-                share, floor, kept = held["figures"].tolist()
+                figures = held["figures"].tolist()
                 names = ("weights", "starts", "like", "met")
                 weights, starts, like, met = (held[name] for name in names)
             sizes = len(weights) >= tokens, len(starts) == len(weights) + 1
+            if len(figures) != 3:
+                raise ValueError("another version of Gradus wrote it")
             if not all(sizes) or starts[-1] != len(like) or len(like) != len(met):
                 raise ValueError("the sizes of its parts disagree")
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise BundleError(
                 f"the likeness of subwords cannot be read: {error}",
                 where=path,
-                hint="Export the checkpoint again.",
+                hint="Export the checkpoint again, and build its indexes again.",
             ) from error
+        share, floor, kept = figures
         return cls(share, floor, int(kept), weights, starts, like, met)

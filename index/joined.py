@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import BundleError
-from export.likeness import Subwords
 from index.dense import DenseArm, Vectors
-from index.late import SubwordRows
 from index.lexical import LexicalArm, Posting, Statistics
+from index.parts import of_parts, starts_of
 from index.ranking import best, id_ranks
 from index.store import ProductStore
 from index.subset import Subset
@@ -194,60 +191,3 @@ class JoinedDense(DenseArm):
             None if among is None else among.between(start, stop)
             for start, stop in pairwise(self._starts)
         ]
-
-
-class JoinedSubwords(SubwordRows):
-    """The subwords of several parts."""
-
-    def __init__(self, parts: Sequence[SubwordRows]) -> None:
-        """All parts were read by one encoder."""
-        self._parts = parts
-        self._starts = starts_of([len(part) for part in parts])
-
-    def __len__(self) -> int:
-        return self._starts[-1]
-
-    @property
-    def length(self) -> int:
-        """How many subwords a row has room for."""
-        return self._parts[0].length
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of their numbers."""
-        return self._parts[0].dtype
-
-    def take(self, rows: Rows) -> Subwords:
-        """The subwords of `rows`, (len(rows), length), filled up (`Likeness.no_subword`)."""
-        found = np.empty((len(rows), self.length), self.dtype)
-        for number, places in of_parts(rows, self._starts):
-            found[places] = self._parts[number].take(rows[places] - self._starts[number])
-        return found
-
-
-def joined_subwords(parts: Sequence[SubwordRows | None]) -> SubwordRows | None:
-    """Those of all parts; None where no part has any. Raises BundleError when only some do."""
-    known = [part for part in parts if part is not None]
-    if not known:
-        return None
-    if len(known) < len(parts):
-        raise BundleError(
-            "only some parts of the index have the subwords of their products",
-            expected=f"{len(parts)}",
-            found=f"{len(known)}",
-            hint="Build the index again.",
-        )
-    return JoinedSubwords(known)
-
-
-def starts_of(sizes: Sequence[int]) -> list[int]:
-    """First row of each part, and the number of all rows at the end."""
-    return [*accumulate(sizes, initial=0)]
-
-
-def of_parts(rows: Rows, starts: Sequence[int]) -> Iterator[tuple[int, Rows]]:
-    """Number of each part that has any of `rows`, and the places of those in `rows`."""
-    for number, (start, stop) in enumerate(pairwise(starts)):
-        places = ((rows >= start) & (rows < stop)).nonzero()[0]
-        if len(places):
-            yield number, places

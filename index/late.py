@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from catalog.errors import BundleError
 from export.likeness import Subwords
+from index.parts import of_parts, starts_of
 
 Rows = NDArray[np.int64]
 
@@ -80,3 +82,55 @@ class SubwordTable(SubwordRows):
                 hint="Build the index again.",
             ) from error
         return cls(stored)
+
+
+class JoinedSubwords(SubwordRows):
+    """The subwords of several parts."""
+
+    def __init__(self, parts: Sequence[SubwordRows]) -> None:
+        """All parts were read by one encoder."""
+        self._parts = parts
+        self._starts = starts_of([len(part) for part in parts])
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    @property
+    def length(self) -> int:
+        """How many subwords a row has room for."""
+        return self._parts[0].length
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of their numbers."""
+        return self._parts[0].dtype
+
+    def take(self, rows: Rows) -> Subwords:
+        """The subwords of `rows`, (len(rows), length), filled up (`Likeness.no_subword`)."""
+        found = np.empty((len(rows), self.length), self.dtype)
+        for number, places in of_parts(rows, self._starts):
+            found[places] = self._parts[number].take(rows[places] - self._starts[number])
+        return found
+
+
+def joined_subwords(parts: Sequence[SubwordRows | None]) -> SubwordRows | None:
+    """Those of all parts; None where no part has any. Raises BundleError when only some do."""
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    if len(known) < len(parts):
+        raise BundleError(
+            "only some parts of the index have the subwords of their products",
+            expected=f"{len(parts)}",
+            found=f"{len(known)}",
+            hint="Build the index again.",
+        )
+    kinds = {f"{part.length} of {part.dtype}" for part in known}
+    if len(kinds) > 1:
+        raise BundleError(
+            "the parts of the index have the subwords of their products in different forms",
+            expected="one encoder's",
+            found=" and ".join(sorted(kinds)),
+            hint="Build the index again.",
+        )
+    return JoinedSubwords(known)

@@ -106,27 +106,28 @@ class LexicalArm(ABC):
         known, total = self.weights(terms)
         if not known:
             return _NO_ROWS, np.empty(0), np.zeros(len(also))
-        sums, new = self._sums(), []
+        sums, new = self._zeros(), []
         for (postings, saturation), weight in known:  # no row stands twice in a posting
             rows = postings.astype(np.int64)
             before = sums.take(rows)
-            sums[rows] = before + np.multiply(saturation, weight, dtype=np.float64)
-            new.append(rows.compress(before == 0.0))
+            after = before + np.multiply(saturation, weight, dtype=np.float64)
+            sums[rows] = after
+            # A field of no weight leaves 0: such a row is found by another term, or not at all.
+            new.append(rows.compress((before == 0.0) & (after != 0.0)))
         once = np.concatenate(new)
         beside = _share(sums.take(also), total)
         scores = _share(sums.take(once), total)
         sums[once] = 0.0
+        self._scratch.zeros = sums
         if among is not None:
             kept = among.mask.take(once)
             once, scores = once[kept], scores[kept]
         return *best(once, scores, ranks, count), beside
 
-    def _sums(self) -> Scores:
-        # One array a thread, which `top` leaves at 0 as it found it.
-        sums: Scores | None = getattr(self._scratch, "sums", None)
-        if sums is None:
-            sums = self._scratch.sums = np.zeros(self.products)
-        return sums
+    def _zeros(self) -> Scores:
+        # One array a thread. Whoever has it leaves it at 0 and gives it back; an error loses it.
+        kept: Scores | None = self._scratch.__dict__.pop("zeros", None)
+        return np.zeros(self.products) if kept is None else kept
 
 
 def _share(sums: Scores, total: float) -> Scores:

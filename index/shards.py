@@ -21,8 +21,8 @@ from index.dense import DenseArm, DenseIndex
 from index.filtering.columns import Columns
 from index.filtering.columns_build import joined_columns
 from index.filtering.columns_file import load_columns
-from index.joined import JoinedDense, JoinedLexical, JoinedStore, joined_subwords
-from index.late import SubwordRows, SubwordTable
+from index.joined import JoinedDense, JoinedLexical, JoinedStore
+from index.late import SubwordRows, SubwordTable, joined_subwords
 from index.lexical import LexicalArm, LexicalIndex
 from index.store import FileStore, ProductStore, StoreWriter
 

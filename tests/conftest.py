@@ -82,7 +82,7 @@ class HashEncoder:
 class LateEncoder(HashEncoder):
     """A hash encoder with late interaction: words are subwords, alike as their directions are."""
 
-    TOKENS, LONGEST = 256, 24
+    TOKENS, LONGEST, KEPT = 256, 24, 6  # texts of more words are cut
 
     def __init__(self, dim: int = 32, name: str = "late") -> None:
         super().__init__(dim, name)
@@ -97,7 +97,7 @@ class LateEncoder(HashEncoder):
         self.likeness = Likeness(
             0.5,
             0.5,
-            self.LONGEST,
+            self.KEPT,
             rng.uniform(0.2, 1.0, self.TOKENS).astype(np.float32),
             np.searchsorted(query, np.arange(self.TOKENS + 1)).astype(np.int32),
             like.astype(np.int32),

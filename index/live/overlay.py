@@ -21,8 +21,8 @@ from index.bundle import IndexBundle
 from index.dense import DenseArm, DenseIndex
 from index.filtering.columns import Columns
 from index.filtering.columns_build import columns_like, joined_columns
-from index.joined import JoinedDense, JoinedLexical, JoinedSubwords
-from index.late import SubwordTable
+from index.joined import JoinedDense, JoinedLexical
+from index.late import JoinedSubwords, SubwordTable
 from index.lexical import Posting
 from index.lexical_build import LexicalBuilder
 from index.live.added import AddedLexical, AddedStore, LiveStore

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.model import Product
 from index.analysis import STOP_WORDS, query_terms, stem, words
-from index.lexical import LexicalSettings
+from index.lexical import FieldSettings, LexicalSettings
 from index.lexical_build import LexicalBuilder, field_texts
 from index.ranking import id_ranks
 
@@ -75,10 +77,21 @@ def test_scores_equal_the_reference(products, query):
     assert scores.max() <= 1.0
 
 
-@settings(max_examples=60, deadline=None)
-@given(catalogues, queries, st.integers(1, 8), st.randoms())
-def test_top_and_score_give_the_same_float(products, query, count, random):
-    builder = LexicalBuilder()
+def without(field: str) -> LexicalSettings:
+    shipped = LexicalSettings()
+    return replace(shipped, fields={**shipped.fields, field: FieldSettings(0.0, 0.5)})
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    catalogues,
+    queries,
+    st.integers(1, 8),
+    st.randoms(),
+    st.sampled_from([LexicalSettings(), without("title"), without("description")]),
+)
+def test_top_and_score_give_the_same_float(products, query, count, random, chosen):
+    builder = LexicalBuilder(chosen)
     for product in products:
         builder.add(product)
     index, terms = builder.build(), query_terms(query)
@@ -92,3 +105,14 @@ def test_top_and_score_give_the_same_float(products, query, count, random):
     assert others.tolist() == every[beside].tolist()
     assert index.score(terms, rows[::-1]).tolist() == scores[::-1].tolist()
     assert index.top(terms, count, id_ranks(ids))[1].tolist() == scores.tolist()
+
+
+def test_a_search_that_failed_leaves_nothing_behind():
+    builder = LexicalBuilder()
+    for title in ("red kettle", "blue kettle", "red sock"):
+        builder.add(Product("x", title))
+    index, ranks = builder.build(), np.arange(3)
+    expected = [part.tolist() for part in index.top(query_terms("red kettle"), 3, ranks)]
+    with pytest.raises(IndexError):
+        index.top(query_terms("red kettle"), 3, ranks, np.array([99]))
+    assert [part.tolist() for part in index.top(query_terms("red kettle"), 3, ranks)] == expected

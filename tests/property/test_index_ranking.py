@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,6 +38,18 @@ def test_nothing_that_ties_with_the_last_is_left_out(size, count, seed):
     likely = likely_best(scores, count).tolist()
     assert likely == sorted(likely)
     assert {*np.flatnonzero(scores >= limit).tolist()} <= {*likely}
+
+
+@pytest.mark.parametrize("count", [300, 400])
+def test_where_the_sample_misleads_every_score_is_looked_at(count):
+    rng = np.random.default_rng(2)
+    scores = rng.random(6000) / 2
+    scores[::16] += 1.0  # what a look at every sixteenth takes for the rule
+    assert len(likely_best(scores, count)) == 6000
+    rows, ranks = np.arange(6000), rng.permutation(6000)
+    found, own = best(rows, scores, ranks, count)
+    assert found.tolist() == np.argsort(-scores)[:count].tolist()
+    assert own.tolist() == sorted(scores.tolist(), reverse=True)[:count]
 
 
 def test_of_many_scores_few_are_looked_at_again():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -128,13 +129,36 @@ def test_a_vocabulary_beyond_two_bytes_takes_four():
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.integers(0, TOKENS - 1), min_size=1, max_size=300))
-def test_sums_of_weights_are_exact(query):
-    asked = likeness().asked(query)
-    whole = sum(int(weight) for weight in asked.weights)
-    assert asked.weights.tolist() == [float(int(weight)) for weight in asked.weights]
-    assert whole <= asked.whole
+@given(
+    st.lists(st.integers(0, TOKENS - 1), min_size=1, max_size=300),
+    st.lists(tokens, min_size=1, max_size=40),
+)
+def test_sums_are_those_of_whole_numbers(query, products):
+    of = likeness()
+    asked = of.asked(query)
     assert 255 * asked.whole < 2**24
+    total = sum(of.weights[query].astype(float))
+    shares = [round(float(of.weights[token]) * 60_000 / total) if total else 0 for token in query]
+    held = [[token for token in product if of.weights[token] > 0] for product in products]
+
+    def met(token: int, product: list[int]) -> int:
+        span = slice(of.starts[token], of.starts[token + 1])
+        found = dict(zip(of.like[span].tolist(), of.met[span].tolist(), strict=True))
+        return max([0, *(found.get(other, 0) for other in product)])
+
+    sums = [
+        sum(share * met(token, product) for share, token in zip(shares, query, strict=True))
+        for product in held
+    ]
+    expected = [total / (255 * sum(shares)) if any(shares) else 0.0 for total in sums]
+    assert asked.late(of.products(products, LENGTH)).tolist() == expected
+
+
+def test_the_weight_of_a_query_may_be_tiny():
+    of = likeness()
+    tiny = replace(of, weights=of.weights * np.float32(1e-38))
+    table = of.products([[7, 8], [9]], LENGTH)
+    assert tiny.asked([7]).late(table).tolist() == of.asked([7]).late(table).tolist()
 
 
 def test_of_a_long_product_the_weightiest_subwords_are_kept():
@@ -172,3 +196,14 @@ def test_a_table_of_another_vocabulary_is_refused(tmp_path: Path):
     likeness().save(tmp_path)
     with pytest.raises(BundleError, match="sizes"):
         Likeness.load(tmp_path, TOKENS + 1)
+
+
+def test_a_table_that_another_version_wrote_is_refused(tmp_path: Path):
+    of = likeness()
+    of.save(tmp_path)
+    with np.load(tmp_path / LIKENESS_FILE) as held:
+        arrays = {**held, "figures": held["figures"][:2]}
+    np.savez(tmp_path / LIKENESS_FILE, **arrays)
+    with pytest.raises(BundleError, match="another version") as caught:
+        Likeness.load(tmp_path, TOKENS)
+    assert "Export the checkpoint again" in str(caught.value)
