@@ -1,12 +1,13 @@
 """The weight of the semantic arm: best nDCG@10 over the whole catalogue, shrunk towards one half.
 
 A few dozen queries place the best weight only roughly, and one half is a good guess without any.
-So: find the best weight on a grid in each of many bootstrap samples of the queries; with d the
-mean distance of these from one half and v their variance,
+So: find the best weight on a grid in each of many bootstrap samples of the n queries; with d the
+mean distance of these from one half,
 
-    alpha = 1/2 + d · d²/(d² + v)
+    alpha = 1/2 + d · n/(n + 25)
 
-which keeps a distance that the queries agree on and drops one that they do not.
+as if 25 more queries had said one half. On queries left out that beats weighing d by how much the
+samples agree, at every n tried, and halves how far the weight strays (docs/calibration.md).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ Scores = NDArray[np.float64]
 GRID = np.round(np.linspace(0.0, 1.0, 21), 2)
 DEPTH = 10
 _RESAMPLES = 500
+_QUERIES_FOR_HALF = 25
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,8 @@ def choose_alpha(ndcg: Scores, seed: int = 0) -> AlphaFit:
     rng = np.random.default_rng(seed)
     samples = rng.integers(len(ndcg), size=(_RESAMPLES, len(ndcg)))
     chosen = np.array([_argmax(ndcg[rows].mean(axis=0)) for rows in samples])
-    distance, variance = float(chosen.mean() - 0.5), float(chosen.var())
-    kept = distance**2 / (distance**2 + variance) if distance else 0.0
+    distance = float(chosen.mean() - 0.5)
+    kept = len(ndcg) / (len(ndcg) + _QUERIES_FOR_HALF)
     low, high = np.quantile(chosen, (0.025, 0.975))
     curve = ndcg.mean(axis=0)
     return AlphaFit(

@@ -77,12 +77,18 @@ def test_balanced_cuts_beat_every_other_pair_of_cuts(found, floor):
 def test_alpha_is_shrunk_towards_one_half(seed, queries):
     noise = np.random.default_rng(seed).random((queries, len(GRID)))
     fit = choose_alpha(noise)
-    assert 0.0 <= fit.alpha <= 1.0
+    kept = queries / (queries + 25)
+    assert abs(fit.alpha - 0.5) <= 0.5 * kept + 0.005
     assert fit.interval[0] <= fit.interval[1]
     agreed = choose_alpha(np.tile(1 - np.abs(GRID - 0.8), (queries, 1)))
-    assert agreed.alpha == pytest.approx(0.8)
+    assert agreed.alpha == pytest.approx(0.5 + 0.3 * kept, abs=0.005)
+    assert agreed.best == pytest.approx(0.8)
     assert agreed.interval == (0.8, 0.8)
     assert choose_alpha(np.ones((queries, len(GRID)))).alpha == 0.5
+
+
+def test_many_queries_that_agree_have_their_way():
+    assert choose_alpha(np.tile(1 - np.abs(GRID - 0.8), (5000, 1))).alpha == pytest.approx(0.8)
 
 
 def test_disagreeing_queries_leave_alpha_near_one_half():
