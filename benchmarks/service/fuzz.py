@@ -11,13 +11,14 @@ descriptors of those connections, and hold about as much memory as after the fir
 from __future__ import annotations
 
 import argparse
+import gzip
 import random
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,8 @@ def check(case: Case, reply: Reply) -> None:
         raise ValueError(f"status {reply.status} without an X-Request-ID")
     if case.head:
         return
+    if reply.headers.get("content-encoding") == "gzip":  # the request allowed it
+        reply = replace(reply, body=gzip.decompress(reply.body))
     if reply.status >= 400:
         check_problem(reply)
     elif reply.headers.get("content-type") == NDJSON:
