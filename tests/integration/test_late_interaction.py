@@ -170,13 +170,15 @@ def test_what_is_read_again_from_the_journal_scores_the_same(index, demo_product
     assert asked[0] == asked[1]
 
 
+def built(products: list[Product], encoder: Path, root: Path, settings: BuildSettings) -> Engine:
+    made = EncoderBundle.load(encoder)
+    build_index(products, made, root, settings=settings, encoder_dir=encoder)
+    return Engine.open(root)
+
+
 def test_shorter_vectors_keep_late_interaction(encoder, index, demo_products, tmp_path):
-    root = tmp_path / "index"
-    short = BuildSettings(dims=8)
-    build_index(
-        demo_products, EncoderBundle.load(encoder), root, settings=short, encoder_dir=encoder
-    )
-    whole, cut = Engine.open(index), Engine.open(root)
+    whole = Engine.open(index)
+    cut = built(demo_products, encoder, tmp_path / "index", BuildSettings(dims=8))
     assert cut.bundle.dense.dim == 8
     rows = np.arange(5)
     for query in QUERIES:
@@ -191,12 +193,8 @@ def test_shorter_vectors_keep_late_interaction(encoder, index, demo_products, tm
 
 
 def test_shards_keep_their_own_subwords(encoder, demo_products, tmp_path, index):
-    root = tmp_path / "index"
-    shards = BuildSettings(shards=3)
-    build_index(
-        demo_products, EncoderBundle.load(encoder), root, settings=shards, encoder_dir=encoder
-    )
-    whole, cut = Engine.open(index), Engine.open(root)
+    whole = Engine.open(index)
+    cut = built(demo_products, encoder, tmp_path / "index", BuildSettings(shards=3))
     for query in QUERIES:
         request = SearchRequest(query, mode="semantic", min_tier="irrelevant", exact=True)
         assert [(hit.id, hit.relevance) for hit in whole.search(request).hits] == [
