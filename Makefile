@@ -116,6 +116,7 @@ $(SHOP)/index/current:
 clean: ## Remove .venv and caches; artifacts stay.
 	@echo "==> clean: remove .venv and caches"
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
+	rm -f index/*.so export/*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-artifacts: ## Remove what demo, esci and bench made, trained encoders too.
@@ -124,6 +125,9 @@ clean-artifacts: ## Remove what demo, esci and bench made, trained encoders too.
 
 # ---------------------------------------------------------------- what the verbs install
 
+# What is compiled at installation, and so is installed again when it changes.
+LOOPS := deploy/compile.py $(wildcard index/*.pyx index/*.h export/*.pyx export/*.h)
+
 $(VENV)/.made:
 	@command -v $(PYTHON) >/dev/null || { \
 		echo "make: there is no $(PYTHON). Install Python 3.11 or newer, or name one: PYTHON=python3.12" >&2; exit 1; }
@@ -131,10 +135,10 @@ $(VENV)/.made:
 		echo "make: Gradus needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1)." >&2; \
 		echo "      Name a newer one: PYTHON=python3.12" >&2; exit 1; }
 	@command -v $${CXX:-g++} >/dev/null || command -v clang++ >/dev/null || { \
-		echo "make: no C++ compiler. The package hnswlib comes as source: install g++" >&2; \
+		echo "make: no C++ compiler. hnswlib and the inner loops of searches are compiled: install g++" >&2; \
 		echo "      (Debian, Ubuntu: apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys, sysconfig, os; sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' || { \
-		echo "make: $(PYTHON) has no Python.h, which hnswlib is compiled with: install python3-dev (Fedora: python3-devel)" >&2; exit 1; }
+		echo "make: $(PYTHON) has no Python.h, which hnswlib and the inner loops are compiled with: install python3-dev (Fedora: python3-devel)" >&2; exit 1; }
 	@echo "==> install: a virtual environment in $(VENV)"
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { \
 		echo "make: no virtual environment could be made (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
@@ -145,12 +149,12 @@ $(VENV)/.torch: pyproject.toml | $(VENV)/.made
 	$(PIP) install $(TORCH_INDEX) "$(TORCH)"
 	@touch $@
 
-$(VENV)/.train: pyproject.toml $(VENV)/.torch
+$(VENV)/.train: pyproject.toml $(LOOPS) $(VENV)/.torch
 	@echo "==> install: Gradus with training and evaluation, a few minutes when nothing is cached"
 	$(PIP) install --editable ".[train,eval]"
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml $(VENV)/.torch
+$(VENV)/.dev: pyproject.toml $(LOOPS) $(VENV)/.torch
 	@echo "==> install: Gradus with training, evaluation and what tests need"
 	$(PIP) install --editable ".[dev]"
 	@touch $(VENV)/.train $@

@@ -10,7 +10,7 @@ with the weights that pooling gives the query's subwords, Σ_i w_i = 1. It is 1 
 is met in full and 0 where none is met at all: what is less alike than `floor` does not count, so
 a subword has a handful of others to look for. The fraction is kept in 255ths, for bytes are quicker
 to compare, and weights in whole numbers, so that a sum is exact in any order. Serving code: numpy
-alone.
+and a compiled loop (`export.loops`).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import BundleError
+from export.loops import Wanted
 
 LIKENESS_FILE = "likeness.npz"
 
@@ -33,56 +34,26 @@ SHARE = 0.375
 FLOOR = 0.4
 KEPT = 40  # subwords of a product, the weightiest: further ones are worth nothing (the same place)
 FULLY = 255  # how a subword that is met in full is kept
-# All subwords of a query weigh about so much: with up to ten thousand of them, sums of weight ·
-# 255ths stay below 2^24, up to which float32 has every whole number.
-_WHOLE = 60_000
-_BLOCK = 8192  # products looked at at once
+_WHOLE = 60_000  # all subwords of a query weigh about so much
 
 Subwords = NDArray[np.integer]  # uint16 or int32
 Scores = NDArray[np.float64]
-Places = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 @dataclass(frozen=True, eq=False)
 class AskedSubwords:
     """A query as late interaction reads it.
 
-    `share` is that of late interaction in a semantic score, in [0, 1]. `places` (tokens + 1,)
-    uint8, or uint16 for long queries, numbers the subwords looked for, 0 for all others. Of the
-    query's subwords that anything is like, number i has `weights[i]` (whole numbers, float32) of
-    the `whole` of all, and looks for `wanted[bounds[i]:bounds[i + 1]]` (places), which meet it by
-    `met` of the same places (255ths, uint8). `best` is the most that late interaction can be.
+    `share` is that of late interaction in a semantic score, in [0, 1]; `wanted` has the subwords
+    that meet the query's, and their weights.
     """
 
     share: float
-    places: Places
-    wanted: Places
-    met: NDArray[np.uint8]
-    bounds: tuple[int, ...]
-    weights: NDArray[np.float32]
-    whole: float
-    best: float
+    wanted: Wanted
 
     def late(self, products: Subwords) -> Scores:
         """Late interaction with products, (n, length) as `Likeness` numbers subwords; (n,)."""
-        if len(products) > _BLOCK:
-            starts = range(0, len(products), _BLOCK)
-            return np.concatenate([self.late(products[at : at + _BLOCK]) for at in starts])
-        if not len(self.weights):
-            return np.zeros(len(products))
-        held = self.places.take(products.ravel(), mode="clip")
-        found = (held != 0).nonzero()[0]
-        holds = np.zeros((len(self.wanted) + 1, len(products)), np.uint8)
-        holds[held.take(found), found // products.shape[1]] = FULLY
-        met = holds.take(self.wanted, axis=0)
-        np.minimum(met, self.met[:, None], out=met)
-        most = np.empty((len(self.weights), len(products)), np.uint8)
-        for place, start, stop in zip(most, self.bounds, self.bounds[1:], strict=False):
-            np.maximum.reduce(met[start:stop], axis=0, out=place)
-        sums: Scores = np.einsum("i,ij->j", self.weights, most.astype(np.float32)).astype(
-            np.float64
-        )
-        return sums / (FULLY * self.whole)
+        return self.wanted.sums(products) / (FULLY * (self.wanted.whole or 1))
 
     def mixed(self, cosines: Scores, products: Subwords) -> Scores:
         """The semantic scores of pairs: their vectors' `cosines` (n,) and late interaction."""
@@ -91,7 +62,8 @@ class AskedSubwords:
 
     def highest(self, cosine: float) -> float:
         """The semantic score that no pair of that cosine, or a lower one, exceeds."""
-        return (1.0 - self.share) * cosine + self.share * self.best
+        best = self.wanted.most / (FULLY * (self.wanted.whole or 1))
+        return (1.0 - self.share) * cosine + self.share * best
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,48 +91,20 @@ class Likeness:
 
     def asked(self, tokens: Sequence[int]) -> AskedSubwords:
         """A query's `tokens`, in order; where none of them is read, no product meets it."""
-        weights, bounds = self._lists
-        total = sum([weights[token] for token in tokens])
-        scale = _WHOLE / total if total > 0.0 else 0.0
-        whole, best = 0, 0
-        shares: list[int] = []
-        ends, spans = [0], []
-        for token in tokens:
-            share = round(weights[token] * scale)
-            whole += share
-            first, last = bounds[token], bounds[token + 1]
-            if share and first < last:
-                shares.append(share)
-                ends.append(ends[-1] + last - first)
-                spans.append(slice(first, last))
-                best += share * int(self.met[first])
-        like = np.concatenate([self.like[:0], *[self.like[span] for span in spans]])
-        met = np.concatenate([self.met[:0], *[self.met[span] for span in spans]])
-        places: Places = np.zeros(len(weights) + 1, np.uint8)  # the last one is `no_subword`
-        if len(like) > np.iinfo(np.uint8).max:
-            places = places.astype(np.uint16)
-        places[like] = np.arange(1, len(like) + 1)  # of one that is wanted twice, any number
-        return AskedSubwords(
-            self.share,
-            places,
-            places.take(like),
-            met,
-            tuple(ends),
-            np.array(shares, np.float32),
-            float(whole),
-            best / (FULLY * whole) if whole else 0.0,
-        )
+        wanted = Wanted(list(tokens), self.weights, self.starts, self.like, self.met, _WHOLE)
+        return AskedSubwords(self.share, wanted)
 
     @cached_property
-    def _lists(self) -> tuple[list[float], list[int]]:
-        return self.weights.tolist(), self.starts.tolist()
+    def _read(self) -> list[float]:
+        weights: list[float] = self.weights.tolist()
+        return weights
 
     def products(self, tokens: Sequence[Sequence[int]], longest: int) -> Subwords:
         """The subwords of products, once each, the weightiest first where there are too many.
 
         (n, min(longest, kept)), uint16 where they all fit and int32 else.
         """
-        weights, _ = self._lists
+        weights = self._read
         fits = self.no_subword <= np.iinfo(np.uint16).max
         shape = len(tokens), min(longest, self.kept)
         table = np.full(shape, self.no_subword, np.uint16 if fits else np.int32)
@@ -197,6 +141,11 @@ class Likeness:
                 raise ValueError("another version of Gradus wrote it")
             if not all(sizes) or starts[-1] != len(like) or len(like) != len(met):
                 raise ValueError("the sizes of its parts disagree")
+            kinds = weights.dtype, starts.dtype, like.dtype, met.dtype
+            if kinds != (np.float32, np.int32, np.int32, np.uint8):
+                raise ValueError("its numbers are of other types")
+            if starts[0] or (np.diff(starts) < 0).any() or not _within(like, len(weights)):
+                raise ValueError("it names subwords that there are not")
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise BundleError(
                 f"the likeness of subwords cannot be read: {error}",
@@ -205,3 +154,7 @@ class Likeness:
             ) from error
         share, floor, kept = figures
         return cls(share, floor, int(kept), weights, starts, like, met)
+
+
+def _within(numbers: NDArray[np.int32], count: int) -> bool:
+    return not len(numbers) or (int(numbers.min()) >= 0 and int(numbers.max()) < count)

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import BundleError
+from index.loops import Curves
 
 Scores = NDArray[np.float64]
 Mode = Literal["hybrid", "semantic", "lexical"]
@@ -61,31 +62,16 @@ class Link:
 
     def probabilities(self, scores: Scores) -> tuple[Scores, Scores]:
         """P(grade ≥ 1) and P(grade = 2) of each score, both (n,) float64."""
-        # np.interp chooses its arithmetic by the number of scores and may overshoot a knot by one
-        # bit; these few operations give a score the same value in any company, and never fall.
-        knots, widths, lower, upper, rises = self._arrays
-        left = knots[1:-1].searchsorted(scores, side="right")
-        share = np.minimum(np.maximum(scores, knots[0]), knots[-1])
-        share -= knots.take(left)
-        share /= widths.take(left)
-        values = rises.take(left, axis=1)
-        values *= share
-        values += lower.take(left, axis=1)
-        np.minimum(values, upper.take(left, axis=1), out=values)
-        return values[0], values[1]
+        substitute, exact = self._curves.at(np.ravel(scores)).reshape(2, *scores.shape)
+        return substitute, exact
 
     def relevance(self, scores: Scores) -> Scores:
         """Expected gain of each score in [0, 1], rounded to 6 decimals."""
-        substitute, exact = self.probabilities(scores)
-        relevance: Scores = (0.5 * substitute + 0.5 * exact).round(6)
-        return relevance
+        return self._curves.mean(np.ravel(scores)).reshape(scores.shape)
 
     @cached_property
-    def _arrays(self) -> tuple[Scores, Scores, Scores, Scores, Scores]:
-        """Knots, widths of the segments, both curves at their ends, rises of the curves."""
-        knots, curves = np.array(self.scores), np.array([self.substitute, self.exact])
-        lower, upper = curves[:, :-1].copy(), curves[:, 1:].copy()
-        return knots, np.diff(knots), lower, upper, np.diff(curves, axis=1)
+    def _curves(self) -> Curves:
+        return Curves(self.scores, self.substitute, self.exact)
 
 
 @dataclass(frozen=True)

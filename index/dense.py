@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import BundleError
+from index import loops
 from index.graph import Graph
 from index.ranking import best
 from index.scan import NibbleScan
@@ -75,11 +76,7 @@ def pair_scores(vectors: Vectors, query: NDArray[np.float32]) -> Scores:
     The one routine behind every semantic score. It sums each row by itself in float32, in an order
     that knows nothing of the other rows; a BLAS product would round by the shape of the batch.
     """
-    cosines = np.einsum("ij,j->i", vectors, query, optimize=False)
-    np.minimum(cosines, 1.0, out=cosines)
-    np.maximum(cosines, -1.0, out=cosines)
-    scores: Scores = cosines.astype(np.float64)
-    return scores
+    return loops.cosines(np.ascontiguousarray(vectors), None, query)
 
 
 class DenseArm(ABC):
@@ -155,7 +152,7 @@ class DenseIndex(DenseArm):
 
     def score(self, query: NDArray[np.float32], rows: Rows) -> Scores:
         """Cosine of the query vector with each of `rows`, (len(rows),) float64 in [-1, 1]."""
-        return pair_scores(self.take(rows), query)
+        return self.vectors.cosines(rows, query)
 
     def take(self, rows: Rows) -> Vectors:
         """The vectors of `rows` as they are stored, (len(rows), dim) float32."""

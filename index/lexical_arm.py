@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.lexical_statistics import Statistics
-from index.ranking import best
+from index.loops import Sums
 from index.subset import Subset
 from index.words.analyser import Analyser
 from index.words.terms import QueryTerms
@@ -106,28 +106,15 @@ class LexicalArm(ABC):
         known, total = self.weights(terms)
         if not known:
             return _NO_ROWS, np.empty(0), np.zeros(len(also))
-        sums, new = self._zeros(), []
-        for (postings, saturation), weight in known:  # no row stands twice in a posting
-            rows = postings.astype(np.int64)
-            before = sums.take(rows)
-            after = before + np.multiply(saturation, weight, dtype=np.float64)
-            sums[rows] = after
-            # A field of no weight leaves 0: such a row is found by another term, or not at all.
-            new.append(rows.compress((before == 0.0) & (after != 0.0)))
-        once = np.concatenate(new)
-        beside = _share(sums.take(also), total)
-        scores = _share(sums.take(once), total)
-        sums[once] = 0.0
-        self._scratch.zeros = sums
-        if among is not None:
-            kept = among.mask.take(once)
-            once, scores = once[kept], scores[kept]
-        return *best(once, scores, ranks, count), beside
-
-    def _zeros(self) -> Scores:
-        # One array a thread. Whoever has it leaves it at 0 and gives it back; an error loses it.
-        kept: Scores | None = self._scratch.__dict__.pop("zeros", None)
-        return np.zeros(self.products) if kept is None else kept
+        # One a thread. Whoever has it leaves it at 0 and gives it back; an error loses it.
+        sums = self._scratch.__dict__.pop("sums", None) or Sums(self.products)
+        for (postings, saturation), weight in known:
+            sums.add(postings, saturation, weight)
+        beside = sums.shares(also, total)
+        passing = None if among is None else among.mask.view(np.uint8)
+        rows, scores = sums.best(total, ranks, count, passing)
+        self._scratch.sums = sums
+        return rows, scores, beside
 
 
 def _share(sums: Scores, total: float) -> Scores:

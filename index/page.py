@@ -11,6 +11,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
+from index import loops
 from index.calibration import TIERS, ModeCalibration
 from index.candidates import Candidates
 from index.request import Explanation, Hit, SearchRequest, Total
@@ -60,10 +61,8 @@ def rank(
     """
     everything = part.link.relevance(np.concatenate((found.scores, found.beyond)))
     relevance, beyond = everything[: len(found.rows)], everything[len(found.rows) :]
-    passing = (relevance >= least).nonzero()[0]
-    order = np.lexsort((ranks.take(found.rows.take(passing)), -found.scores.take(passing)))
-    grades = part.thresholds.grades(relevance)
-    return Ranking(passing.take(order), relevance, grades, least, beyond)
+    order = loops.order(found.rows, found.scores, ranks, relevance, least)
+    return Ranking(order, relevance, part.thresholds.grades(relevance), least, beyond)
 
 
 def least_relevance(part: ModeCalibration, request: SearchRequest) -> float:
@@ -114,7 +113,7 @@ def hits(
             count(request.offset + 1),
             ranking.relevance[shown].tolist(),
             [TIERS[grade] for grade in ranking.grades[shown].tolist()],
-            store.fetch_many(rows),
+            store.lines(rows),
             explanations,
         )
     )

@@ -7,11 +7,12 @@ All of it is checked before anything is searched, and none of it touches a score
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from math import inf
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from catalog.errors import QueryError
@@ -124,24 +125,25 @@ class Refiner:
         if listed.pinned or listed.buried:
             rows = [self._bundle.store.row(hit.id) for hit in hits]
             dressed = tuple(
-                replace(hit, rule=listed.rule_of(row))
+                hit._replace(rule=listed.rule_of(row))
                 for hit, row in zip(dressed, rows, strict=True)
                 if row is not None
             )
         if listed.groups:
             groups = listed.groups[offset : offset + len(hits)]
             dressed = tuple(
-                replace(hit, group=group) for hit, group in zip(dressed, groups, strict=True)
+                hit._replace(group=group) for hit, group in zip(dressed, groups, strict=True)
             )
         if refined.highlight:
             marker = Highlighter(terms, self._bundle.lexical.analyser)
             dressed = tuple(
-                replace(hit, highlight=marker.marked(hit.product, refined.highlight))
+                hit._replace(highlight=marker.marked(hit.product, refined.highlight))
                 for hit in dressed
             )
         if refined.fields:
             dressed = tuple(
-                replace(hit, product=chosen(hit.product, refined.fields)) for hit in dressed
+                hit._replace(record=orjson.dumps(chosen(hit.product, refined.fields)))
+                for hit in dressed
             )
         return dressed
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 import orjson
@@ -40,7 +40,14 @@ def answer_table(result: SearchResult) -> str:
 
 def answer_json(result: SearchResult) -> str:
     """An answer as JSON, indented."""
-    return orjson.dumps(asdict(result), option=orjson.OPT_INDENT_2).decode()
+    hits = [
+        {"product" if name == "record" else name: value for name, value in hit._asdict().items()}
+        | {"product": hit.product}
+        for hit in result.hits
+    ]
+    # asdict would go into every hit first, and orjson reads dataclasses itself.
+    body = {part.name: getattr(result, part.name) for part in fields(result)} | {"hits": hits}
+    return orjson.dumps(body, option=orjson.OPT_INDENT_2).decode()
 
 
 def versions_table(versions: Sequence[Version]) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
+
+import orjson
 
 from catalog.errors import QueryError
 from catalog.text import normalise
@@ -92,10 +94,11 @@ class Group:
     size: int
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(NamedTuple):
     """One product of the answer; `rank` counts from 1 over the whole result, not the page.
 
+    `record` are the product's fields as a JSON object in UTF-8, as the index keeps them: to send
+    them on, nothing needs to be read.
     `highlight` are fields as HTML, `rule` says what put the hit where it is, `group` which products
     it stands for; None where the request or the rules did not ask.
     """
@@ -104,11 +107,17 @@ class Hit:
     rank: int
     relevance: float
     tier: Tier
-    product: dict[str, Any]
+    record: bytes
     explain: Explanation | None = None
     highlight: dict[str, str] | None = None
     rule: Literal["pinned", "buried"] | None = None
     group: Group | None = None
+
+    @property
+    def product(self) -> dict[str, Any]:
+        """The product's fields as JSON values, named as in `Product`."""
+        fields: dict[str, Any] = orjson.loads(self.record)
+        return fields
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from copy import copy
 import numpy as np
 from numpy.typing import NDArray
 
+from index import loops
 from index.nibble_product import LARGEST, ZERO, NibbleProduct, block_of
-from index.ranking import likely_best
 from index.vectors import VectorTable
 
 Rows = NDArray[np.int64]
@@ -76,7 +76,7 @@ class NibbleScan:
         sums = self._product(query * self._spread)
         if among is not None:
             sums = sums.take(among)
-        near = _nearest(sums, wanted)
+        near = loops.nearest(sums, wanted)
         return near if among is None else among.take(near)
 
 
@@ -87,10 +87,3 @@ def _rounded(block: Floats) -> NDArray[np.uint8]:
 
 def _nonzero(values: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.where(values > 0.0, values, 1.0)
-
-
-def _nearest(sums: Floats, count: int) -> Rows:
-    """Places of the `count` largest sums, ascending, and of all that equal the last of them."""
-    likely = likely_best(sums, count)
-    own = sums.take(likely)
-    return likely.compress(own >= np.partition(own, -count)[-count])

@@ -90,11 +90,6 @@ class ProductStore(ABC):
         fields: dict[str, Any] = orjson.loads(self.line(row))
         return fields
 
-    def fetch_many(self, rows: NDArray[np.int64]) -> list[dict[str, Any]]:
-        """The fields of several products, in the order of `rows`."""
-        products: list[dict[str, Any]] = orjson.loads(b"[%b]" % b",".join(self.lines(rows)))
-        return products
-
     def products(self, rows: Iterable[int] | None = None) -> Iterator[Product]:
         """Products of the given rows, or of all, in order."""
         for row in range(len(self)) if rows is None else rows:

@@ -16,6 +16,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from index import loops
+
 Rows = NDArray[np.int64]
 Vectors = NDArray[np.float32]
 VectorKind = Literal["fp32", "fp16", "int8"]
@@ -60,6 +62,13 @@ class VectorTable:
         """Those rows as float32, (len(rows), dim)."""
         factors = None if self.factors is None else self.factors.take(rows)
         return _floats(self.stored.take(rows, axis=0), factors)
+
+    def cosines(self, rows: Rows, query: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Cosines of `rows` with one unit vector (dim,), clipped to [-1, 1]; (len(rows),)."""
+        if self.kind == "fp32":  # read where they lie
+            stored: Vectors = self.stored  # type: ignore[assignment]
+            return loops.cosines(stored, rows, query)
+        return loops.cosines(self.take(rows), None, query)
 
     def blocks(self) -> Iterator[tuple[int, Vectors]]:
         """All rows in order as float32, some thousands at a time, each with its first row."""

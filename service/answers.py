@@ -69,7 +69,7 @@ def _hit(hit: Hit) -> dict[str, Any]:
         "rank": hit.rank,
         "relevance": hit.relevance,
         "tier": hit.tier,
-        "fields": hit.product,
+        "fields": orjson.Fragment(hit.record),
     }
     if hit.highlight is not None:
         body["highlight"] = hit.highlight

@@ -79,7 +79,7 @@ def _unranked(engine: Engine, request: SearchRequest, ids: Sequence[str]) -> lis
     at_least_1, exactly_2 = part.link.probabilities(found.scores)
     relevance = part.link.relevance(found.scores)
     tiers = part.thresholds.grades(relevance)
-    products = store.fetch_many(rows)
+    products = [store.fetch(row) for row in rows]
     return [
         {
             "rank": None,

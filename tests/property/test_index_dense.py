@@ -86,7 +86,7 @@ def test_a_graph_that_equal_vectors_cut_apart_gives_way_to_a_look_at_every_row()
     vectors = VectorTable(np.repeat(unit_rows(1, 8, 0), 4000, axis=0))
     graph = link(vectors, m=2, ef_construction=4, seed=0)
     index = DenseIndex(vectors, graph, DenseSettings())
-    rows, _ = index.top(unit_rows(1, 8, 1)[0], 3000, np.arange(4000, dtype=np.int32))
+    rows, _ = index.top(unit_rows(1, 8, 1)[0], 3000, np.arange(4000))
     assert rows.tolist() == list(range(3000))
 
 

@@ -77,7 +77,7 @@ def test_what_is_found_has_the_scores_that_a_look_at_every_row_gives(
 ):
     vectors = shaped_rows(count, dim, seed, shape)
     query = shaped_rows(3, dim, seed + 1, asked)[-1]
-    ranks = np.random.default_rng(seed).permutation(count).astype(np.int32)
+    ranks = np.random.default_rng(seed).permutation(count)
     table = VectorTable(vectors)
     index = DenseIndex(table, NibbleScan(table, 2.0), DenseSettings(plan="scan"))
     rows, scores = index.top(query, 20, ranks)

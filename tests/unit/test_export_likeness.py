@@ -136,9 +136,9 @@ def test_a_vocabulary_beyond_two_bytes_takes_four():
 def test_sums_are_those_of_whole_numbers(query, products):
     of = likeness()
     asked = of.asked(query)
-    assert 255 * asked.whole < 2**24
     total = sum(of.weights[query].astype(float))
     shares = [round(float(of.weights[token]) * 60_000 / total) if total else 0 for token in query]
+    assert asked.wanted.whole == sum(shares)
     held = [[token for token in product if of.weights[token] > 0] for product in products]
 
     def met(token: int, product: list[int]) -> int:
@@ -196,6 +196,25 @@ def test_a_table_of_another_vocabulary_is_refused(tmp_path: Path):
     likeness().save(tmp_path)
     with pytest.raises(BundleError, match="sizes"):
         Likeness.load(tmp_path, TOKENS + 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "said"),
+    [
+        ("like", lambda like: like + TOKENS, "that there are not"),
+        ("like", lambda like: -like - 1, "that there are not"),
+        ("starts", lambda starts: starts.astype(np.int64), "other types"),
+        ("starts", lambda starts: np.append(starts[-2::-1], starts[-1]), "that there are not"),
+        ("met", lambda met: met.astype(float), "other types"),
+    ],
+)
+def test_a_table_of_impossible_numbers_is_refused(tmp_path: Path, name: str, spoil, said: str):
+    likeness().save(tmp_path)
+    with np.load(tmp_path / LIKENESS_FILE) as held:
+        arrays = {**held, name: spoil(held[name])}
+    np.savez(tmp_path / LIKENESS_FILE, **arrays)
+    with pytest.raises(BundleError, match=said):
+        Likeness.load(tmp_path, TOKENS)
 
 
 def test_a_table_that_another_version_wrote_is_refused(tmp_path: Path):
