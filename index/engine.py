@@ -126,7 +126,7 @@ class Engine:
         known = lexical.known(terms)
         # Without a known word the lexical arm is blind, and its zeros mean nothing.
         mode = "semantic" if request.mode == "hybrid" and not known else request.mode
-        words = len(terms.counts)
+        words = terms.words
         return Prepared(
             request, text, terms, mode, words > 0, known > 0, known < words,
             corrections, budgets, left_out,

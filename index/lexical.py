@@ -65,7 +65,7 @@ class LexicalIndex(LexicalArm):
 
     def known(self, terms: QueryTerms) -> int:
         """How many terms of the query occur in the catalogue."""
-        return sum(term in self._term for term, _ in terms.counts)
+        return sum(term in self._term for term, _ in (*terms.counts, *terms.unwanted))
 
     def document_frequency(self, term: str) -> int:
         """Number of products of the whole catalogue that hold `term`."""

@@ -4,6 +4,9 @@
     sat(t, d)  = tf~ / (k1 + tf~)                                   in (0, 1)
     lexical    = Σ_t qtf·idf·(k1+1)·sat  ÷  Σ_t qtf·idf·(k1+1)      in [0, 1]
 
+A term that is not wanted counts as one in what products lack, and half of what it would have been
+worth is taken off where it is there, down to 0 (`index.words.unwanted`).
+
 The divisor is the bound reached as term frequency grows, so the score means the same for every
 query and whatever the field weights. Unknown terms stay in the divisor with the idf of document
 frequency 0: a query half understood scores at most about half. (BM25F: Robertson, Zaragoza,
@@ -23,6 +26,7 @@ from index.loops import Sums
 from index.subset import Subset
 from index.words.analyser import Analyser
 from index.words.terms import QueryTerms
+from index.words.unwanted import MARK, PENALTY
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float64]
@@ -65,16 +69,24 @@ class LexicalArm(ABC):
         """Rows that hold `term`, ascending, and its saturation in each; None for none."""
 
     def weights(self, terms: QueryTerms) -> tuple[list[tuple[Posting, float]], float]:
-        """Posting and weight of each term that has one, in their order; the weight of all terms."""
+        """Posting and weight of each term that has one, in their order; the weight of all terms.
+
+        What is not wanted comes last, weighs less than 0, and is no part of that sum.
+        """
         # The factor k1+1 stands above and below the line and is left out of both sums.
         known: list[tuple[Posting, float]] = []
         total = 0.0
-        for term, count in terms.counts:
+        lacking = [(MARK + term, count) for term, count in terms.unwanted]
+        for term, count in (*terms.counts, *lacking):
             weight = count * self.idf(term)
             total += weight
             posting = self.posting(term)
             if posting is not None:
                 known.append((posting, weight))
+        for term, count in terms.unwanted:
+            posting = self.posting(term)
+            if posting is not None:
+                known.append((posting, -PENALTY * count * self.idf(term)))
         return known, total
 
     def score(self, terms: QueryTerms, rows: Rows) -> Scores:
@@ -109,7 +121,7 @@ class LexicalArm(ABC):
         # One a thread. Whoever has it leaves it at 0 and gives it back; an error loses it.
         sums = self._scratch.__dict__.pop("sums", None) or Sums(self.products)
         for (postings, saturation), weight in known:
-            sums.add(postings, saturation, weight)
+            (sums.add if weight > 0.0 else sums.lower)(postings, saturation, weight)
         beside = sums.shares(also, total)
         passing = None if among is None else among.mask.view(np.uint8)
         rows, scores = sums.best(total, ranks, count, passing)
@@ -118,5 +130,5 @@ class LexicalArm(ABC):
 
 
 def _share(sums: Scores, total: float) -> Scores:
-    # The clip only ever removes the last bit that float32 saturation may add.
-    return np.minimum(sums / total, 1.0) if total > 0.0 else sums
+    # Above 1 is only ever the last bit that float32 saturation may add.
+    return np.clip(sums / total, 0.0, 1.0) if total > 0.0 else sums

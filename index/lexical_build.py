@@ -12,6 +12,7 @@ from catalog.model import Product
 from index.lexical import LexicalIndex, LexicalSettings, Statistics
 from index.words.analyser import Analyser
 from index.words.corpus import Corpus, Numbers
+from index.words.unwanted import MARK, REACH
 
 _NO_NUMBERS = np.empty(0, np.int64)
 
@@ -109,6 +110,10 @@ class _Reading:
         self.terms = list(self.number)
         self.flat, self.counts = np.array(flat, np.int64), np.array(counts, np.int64)
         self.content = np.array(content, np.int64)
+        self.before, self.behind = (
+            np.array([word in told for word in corpus.words], bool)
+            for told in (analyser.negation.before, analyser.negation.behind)
+        )
         self.starts = np.cumsum(self.counts) - self.counts
         self.opens = np.zeros(len(self.terms), bool)
         self.opens[[self.number[term] for term in openers if term in self.number]] = True
@@ -119,6 +124,24 @@ class _Reading:
         before = np.repeat(np.cumsum(times) - times, times)
         at = np.repeat(self.starts[ids], times) + np.arange(times.sum()) - before
         return np.repeat(rows, times), self.flat[at]
+
+    def lacking(self, rows: Numbers, ids: Numbers) -> tuple[Numbers, Numbers]:
+        """The terms of what a text says it lacks, once an occurrence, with the row of each."""
+        said = np.zeros(len(ids), bool)
+        for steps in range(1, REACH + 1):
+            said[steps:] |= self.before[ids[:-steps]] & (rows[steps:] == rows[:-steps])
+        said[:-1] |= self.behind[ids[1:]] & (rows[1:] == rows[:-1])
+        said &= (self.content[ids] > 0) & ~self.before[ids] & ~self.behind[ids]
+        found_rows, terms = self.expand(rows[said], ids[said])
+        known, place = np.unique(terms, return_inverse=True)
+        numbers = [self._numbered(MARK + self.terms[term]) for term in known.tolist()]
+        return found_rows, np.array(numbers, np.int64)[place]
+
+    def _numbered(self, term: str) -> int:
+        number = self.number.setdefault(term, len(self.number))
+        if number == len(self.terms):
+            self.terms.append(term)
+        return number
 
     def groups(self, rows: Numbers, terms: Numbers) -> tuple[Numbers, Numbers]:
         """The terms of synonym groups in sequences of terms, with the row of each."""
@@ -147,9 +170,12 @@ class _Field:
         self.lengths = np.zeros(corpus.products)
         for rows, ids in corpus.chunks(name):
             self.lengths += np.bincount(rows, reading.content[ids], corpus.products)
+            lacking_rows, lacking = reading.lacking(rows, ids)
             rows, terms = reading.expand(rows, ids)
             more_rows, more = reading.groups(rows, terms)
-            every = np.concatenate([terms * size + rows, more * size + more_rows])
+            every = np.concatenate(
+                [terms * size + rows, more * size + more_rows, lacking * size + lacking_rows]
+            )
             key, times = np.unique(every, return_counts=True)
             keys.append(key)
             frequencies.append(times)

@@ -103,6 +103,15 @@ inline std::vector<Placed> best(
     return placed;
 }
 
+// For each of `rows` whether it is not `among` those.
+inline void absent(
+    const int64_t *rows, size_t size, const int64_t *among, size_t others, uint8_t *found) {
+    std::vector<int64_t> known(among, among + others);
+    std::sort(known.begin(), known.end());
+    for (size_t place = 0; place < size; place++)
+        found[place] = !std::binary_search(known.begin(), known.end(), rows[place]);
+}
+
 // Two rising curves, straight between the knots (two or more) and flat beyond them. These few
 // operations give a score the same value in any company, and never fall.
 struct Curves {
@@ -162,9 +171,19 @@ struct Sums {
         return true;
     }
 
-    // The clip only ever removes the last bit that float32 saturation may add.
+    // Takes from the rows that have a sum; the others have nothing to lose.
+    bool lower(const int32_t *rows, const float *saturation, size_t size, double weight) {
+        for (size_t place = 0; place < size; place++) {
+            const int32_t row = rows[place];
+            if (static_cast<size_t>(row) >= sums.size()) return false;
+            if (sums[row] != 0.0) sums[row] += weight * saturation[place];
+        }
+        return true;
+    }
+
+    // Above 1 is only ever the last bit that float32 saturation may add.
     double share(int64_t row, double total) const {
-        return total > 0.0 ? std::min(sums[row] / total, 1.0) : sums[row];
+        return total > 0.0 ? std::clamp(sums[row] / total, 0.0, 1.0) : sums[row];
     }
 
     std::vector<Placed> drain(
@@ -174,11 +193,12 @@ struct Sums {
         size_t kept = 0;
         for (size_t place = 0; place < held; place++) {
             const int32_t row = touched[place];
-            if (!among || among[row]) {
-                scores.push_back(share(row, total));
+            const double score = share(row, total);
+            sums[row] = 0.0;
+            if (score > 0.0 && (!among || among[row])) {
+                scores.push_back(score);
                 touched[kept++] = row;
             }
-            sums[row] = 0.0;
         }
         held = 0;
         return best(touched.data(), scores.data(), kept, ranks, count);

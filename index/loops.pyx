@@ -25,6 +25,9 @@ cdef extern from "loops.h" namespace "gradus" nogil:
     vector[Placed] ordered "gradus::order"(
         const int64_t *, const double *, const int64_t *, const double *, size_t, double
     ) except +
+    void missing "gradus::absent"(
+        const int64_t *, size_t, const int64_t *, size_t, uint8_t *
+    ) except +
     cdef cppclass TwoCurves "gradus::Curves":
         vector[double] knots
         vector[double] curves[2]
@@ -33,6 +36,7 @@ cdef extern from "loops.h" namespace "gradus" nogil:
     cdef cppclass Running "gradus::Sums":
         Running(size_t) except +
         bool add(const int32_t *, const float *, size_t, double) except +
+        bool lower(const int32_t *, const float *, size_t, double)
         double share(int64_t, double)
         vector[Placed] drain(double, const uint8_t *, const int64_t *, size_t) except +
 
@@ -66,6 +70,15 @@ def order(
     if size:
         found = ordered(&rows[0], &scores[0], &ranks[0], &values[0], size, least)
     return apart(found)[0]
+
+
+def absent(const int64_t[::1] rows, const int64_t[::1] among):
+    """Which of `rows` are not in `among`, (len(rows),) uint8."""
+    found = np.ones(rows.shape[0], np.uint8)
+    cdef uint8_t[::1] to = found
+    if rows.shape[0] and among.shape[0]:
+        missing(&rows[0], rows.shape[0], &among[0], among.shape[0], &to[0])
+    return found
 
 
 def nearest(const float[::1] sums, size_t count):
@@ -160,6 +173,19 @@ cdef class Sums:
         if not fits:
             raise IndexError("a posting holds a row that the index has not")
 
+    def lower(self, const int32_t[::1] rows, const float[::1] saturation, double weight):
+        """Add `weight` · `saturation`, which are below 0, where `rows` have a sum already.
+
+        No `add` may follow: a sum that is 0 again would count as new.
+        """
+        cdef Py_ssize_t size = rows.shape[0]
+        cdef bool fits = size == saturation.shape[0]
+        if size and fits:
+            with nogil:
+                fits = self.running.lower(&rows[0], &saturation[0], size, weight)
+        if not fits:
+            raise IndexError("a posting holds a row that the index has not")
+
     def shares(self, const int64_t[::1] rows, double total):
         """The sums of `rows` as shares of `total`, at most 1; (len(rows),) float64."""
         cdef Py_ssize_t place
@@ -172,7 +198,7 @@ cdef class Sums:
         return found
 
     def best(self, double total, const int64_t[::1] ranks, size_t count, const uint8_t[::1] among):
-        """The `count` best rows and their shares, in order; `among` marks those that may be."""
+        """The `count` best rows above 0 and their shares, in order, of those that `among` marks."""
         cdef const uint8_t *marks = NULL
         cdef vector[Placed] found
         if ranks.shape[0] < self.rows or not (among is None or among.shape[0] >= self.rows):

@@ -76,7 +76,7 @@ def cut(ranking: Ranking, shown: Rows, request: SearchRequest) -> Page:
     lowest = TIERS.index(request.min_tier)
     # Nothing beyond an arm's c-th candidate scores higher in that arm; while what it may reach
     # passes the cut, products outside R might too.
-    open_ended = bool((ranking.beyond >= ranking.least).any())
+    open_ended = any(most >= ranking.least for most in ranking.beyond.tolist())
     return Page(
         shown,
         Total(len(shown), "gte" if open_ended else "eq"),
@@ -85,7 +85,7 @@ def cut(ranking: Ranking, shown: Rows, request: SearchRequest) -> Page:
             for grade in range(len(TIERS) - 1, -1, -1)
             if grade >= lowest or counts[grade]  # a pin may lie below the cut
         },
-        confident=bool((ranking.grades > 0).any()),
+        confident=bool(np.count_nonzero(ranking.grades)),
         past=request.offset >= len(shown) > 0,
         missed=None if len(shown) else max(ranking.relevance.tolist(), default=None),
     )

@@ -16,6 +16,8 @@ from index.words.compounds import Splits, noun_split
 from index.words.languages import DEFAULT, Language, language
 from index.words.synonyms import Group, Phrase, PhraseTable
 from index.words.terms import QueryTerms, counted
+from index.words.unwanted import Negation, unwanted
+from index.words.unwanted import negation as negation_of
 
 _CACHE = 1 << 17
 _MARKS = str.maketrans("\u2122\u2120", "  ")  # else `Gore-Tex™` would end in the letters TM
@@ -27,7 +29,8 @@ class Analyser:
 
     `splits` are the compounds that the catalogue writes apart as well, term by term; `nouns`, of
     compounding languages alone, the stems that words may be made of, with their product counts;
-    `groups` the synonyms.
+    `groups` the synonyms; `negation` the words that say what is not wanted, those of the language
+    unless given.
 
     Products are read with their compounds apart. A query that says `smartwatch` looks for `smart
     watch` side by side, as one term; one that says `smart watch` looks for both words.
@@ -39,8 +42,10 @@ class Analyser:
         splits: Splits | None = None,
         nouns: Mapping[str, int] | None = None,
         groups: Sequence[Group] = (),
+        negation: Negation | None = None,
     ) -> None:
         self.language = spoken or language(DEFAULT)
+        self.negation = negation_of(self.language.code) if negation is None else negation
         self.splits: Splits = splits or {}
         self.nouns: Mapping[str, int] = nouns or {}
         self.groups = tuple(groups)
@@ -65,13 +70,17 @@ class Analyser:
 
     def query_terms(self, text: str) -> QueryTerms:
         """Terms of a query: synonyms as one, stop words only if it has nothing else."""
-        read = [self.terms_of(word) for word in self.words(text)]
+        words = self.words(text)
+        against = unwanted(words, self._says_nothing, self.negation)
+        read = [self.terms_of(word) for at, word in enumerate(words) if at not in against]
         if self.groups or (self.splits and any(len(terms) > 1 for terms in read)):
             terms = list(self._combined(read))
         else:
             terms = [term for of_word in read for term in of_word]
         kept = [term for term, stop in terms if not stop] or [term for term, _ in terms]
-        return counted(kept)
+        return counted(
+            kept, [term for at in sorted(against) for term, _ in self.terms_of(words[at])]
+        )
 
     def product_terms(self, text: str) -> tuple[list[str], int]:
         """All terms of a product's text, those of synonym groups last; its length in words."""
@@ -112,7 +121,7 @@ class Analyser:
 
     def with_groups(self, groups: Sequence[Group]) -> Analyser:
         """The same reading with other synonyms."""
-        return Analyser(self.language, self.splits, self.nouns, groups)
+        return Analyser(self.language, self.splits, self.nouns, groups, self.negation)
 
     def record(self) -> dict[str, Any]:
         """The analyser as JSON values."""
@@ -124,6 +133,7 @@ class Analyser:
                 {"asked": [*map(list, group.asked)], "found": [*map(list, group.found)]}
                 for group in self.groups
             ],
+            "unwanted": bool(self.negation.words),
         }
 
     @classmethod
@@ -134,6 +144,8 @@ class Analyser:
             {word: tuple(parts) for word, parts in body["splits"].items()},
             body["nouns"],
             [Group(_phrases(group["asked"]), _phrases(group["found"])) for group in body["groups"]],
+            # An index from before products were read for what they lack.
+            None if body.get("unwanted") else Negation.none(),
         )
 
     def _combined(self, read: Sequence[Sequence[Term]]) -> Iterator[Term]:

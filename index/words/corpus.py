@@ -136,7 +136,7 @@ class Corpus:
             for word, count in products.items():
                 if word.isalpha() and word not in stops:
                     nouns[base.stem(word)] += count
-        return Analyser(base.language, splits, nouns, base.groups)
+        return Analyser(base.language, splits, nouns, base.groups, base.negation)
 
     def _only_hyphenated(self, taken: Collection[str]) -> dict[str, tuple[str, ...]]:
         """Compounds that nobody here writes joined, unless that is the stem of another word."""

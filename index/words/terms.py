@@ -15,16 +15,25 @@ MAX_QUERY_TERMS = 64
 class QueryTerms:
     """Each distinct term with its number of occurrences in the query, sorted by term.
 
-    Sums over terms run in this order everywhere. A synonym group is one term. `dropped` counts the
+    Sums over terms run in this order everywhere. A synonym group is one term. `unwanted` are the
+    terms of what the query does not want, likewise (`index.words.unwanted`). `dropped` counts the
     terms beyond the first 64. `subwords` are what late interaction reads, None without it.
     """
 
     counts: tuple[tuple[str, int], ...]
     dropped: int = 0
+    unwanted: tuple[tuple[str, int], ...] = ()
     subwords: AskedSubwords | None = field(default=None, compare=False)
 
+    @property
+    def words(self) -> int:
+        """How many distinct terms the query has, unwanted ones too."""
+        return len(self.counts) + len(self.unwanted)
 
-def counted(terms: Sequence[str]) -> QueryTerms:
-    """The first 64 of a query's terms, counted."""
-    counts = Counter(terms[:MAX_QUERY_TERMS])
-    return QueryTerms(tuple(sorted(counts.items())), max(0, len(terms) - MAX_QUERY_TERMS))
+
+def counted(terms: Sequence[str], unwanted: Sequence[str] = ()) -> QueryTerms:
+    """The first 64 of a query's terms, counted; those that are `unwanted` count last."""
+    room = max(0, MAX_QUERY_TERMS - len(terms))
+    sides = (Counter(terms[:MAX_QUERY_TERMS]), Counter(unwanted[:room]))
+    counts, against = (tuple(sorted(side.items())) for side in sides)
+    return QueryTerms(counts, max(0, len(terms) + len(unwanted) - MAX_QUERY_TERMS), against)

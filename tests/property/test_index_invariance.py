@@ -25,7 +25,7 @@ from index.request import SearchRequest
 DEPTH = 9  # arms so shallow that they are full
 QUERIES = (
     "red kettle", "almond milk", "wool socks blue", "silver", "the", "kettle zzz", "zzz", "levi's",
-    "running shoes 2 l", "steel flask",
+    "running shoes 2 l", "steel flask", "kettle without steel", "socks without wool milk",
 )  # fmt: skip
 queries = st.sampled_from(QUERIES)
 modes = st.sampled_from(["hybrid", "lexical", "semantic"])
@@ -121,7 +121,7 @@ def test_a_shard_served_alone_scores_as_the_whole(opened, make_late_encoder, que
 
 
 words = st.sampled_from(
-    ("red", "kettle", "milk", "socks", "the", "steel", "flask", "zorblax", "2", "Levi's")
+    ("red", "kettle", "milk", "socks", "the", "steel", "flask", "zorblax", "2", "Levi's", "no")
 )
 products = st.builds(
     lambda number, title, brand, about: Product(

@@ -16,7 +16,7 @@ from index.lexical import FieldSettings, LexicalSettings
 from index.lexical_build import LexicalBuilder, field_texts
 from index.ranking import id_ranks
 
-WORDS = ("red", "blue", "kettle", "sock", "socks", "the", "7", "café")
+WORDS = ("red", "blue", "kettle", "sock", "socks", "the", "7", "café", "without", "no", "free")
 texts = st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join)
 catalogues = st.lists(
     st.builds(
@@ -44,24 +44,39 @@ def reference(products: list[Product], query: str, settings: LexicalSettings) ->
         filled = [length(field[name]) for field in fields if length(field[name])]
         return sum(filled) / len(filled) if filled else 1.0
 
+    def times(text: list[str], term: str) -> int:
+        if not term.startswith("¬"):
+            return [stem(word) for word in text].count(term)
+        says_no, tells = {"without", "no", "non"}, {"without", "no", "non", "free", "less"}
+        return sum(
+            stem(word) == term[1:]
+            and word not in {*STOP_WORDS, *tells}
+            and (bool(says_no & {*text[max(0, at - 2) : at]}) or text[at + 1 : at + 2] == ["free"])
+            for at, word in enumerate(text)
+        )
+
     def weighted(term: str, row: int) -> float:
         return sum(
             part.weight
-            * [stem(word) for word in fields[row][name]].count(term)
+            * times(fields[row][name], term)
             / (1 - part.b + part.b * length(fields[row][name]) / average(name))
             for name, part in settings.fields.items()
         )
 
     sums, bound = [0.0] * len(products), 0.0
-    for term, count in query_terms(query).counts:
+    asked = query_terms(query)
+    lacking = [("¬" + term, count, 1.0) for term, count in asked.unwanted]
+    against = [(term, count, -0.5) for term, count in asked.unwanted]
+    for term, count, sign in [*((*each, 1.0) for each in asked.counts), *lacking, *against]:
         tf = [weighted(term, row) for row in range(len(products))]
         df = sum(value > 0 for value in tf)
         weight = count * math.log(1 + (len(products) - df + 0.5) / (df + 0.5)) * (settings.k1 + 1)
-        bound += weight
+        bound += weight if sign > 0 else 0.0
         sums = [
-            s + weight * value / (settings.k1 + value) for s, value in zip(sums, tf, strict=True)
+            s + sign * weight * value / (settings.k1 + value)
+            for s, value in zip(sums, tf, strict=True)
         ]
-    return [value / bound for value in sums]
+    return [max(0.0, value) / bound for value in sums]
 
 
 @settings(max_examples=60, deadline=None)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.loops import Curves, Sums, best, cosines, order
+from index.loops import Curves, Sums, absent, best, cosines, order
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -81,6 +81,12 @@ def test_order_is_by_score_then_rank_among_those_that_pass(pairs, least):
     expected = [place for place, value in enumerate(values) if value >= least]
     expected.sort(key=lambda place: (-scores[place], ranks[rows[place]]))
     assert order(rows, scores, ranks, values, float(least)).tolist() == expected
+
+
+@given(st.lists(st.integers(0, 30)), st.lists(st.integers(0, 30)))
+def test_absent_are_those_not_among_the_others(rows, among):
+    found = absent(np.array(rows, np.int64), np.array(among, np.int64))
+    assert found.tolist() == [row not in among for row in rows]
 
 
 @pytest.mark.parametrize("row", [-1, 5, 2**31 - 1, 2**40])
