@@ -24,6 +24,7 @@ from catalog.readers import read_judgments
 from index.calibrate import known_judgments
 from index.calibrating.skill import calibration_error, skill_over_base_rate
 from index.engine import Engine
+from index.judged_pairs import forecasts
 from index.nonsense import half_known_queries, nonsense_queries, title_words
 from index.pair_measures import confusion
 from index.pairs import collect_pairs
@@ -61,11 +62,9 @@ def best_accuracy(score: NDArray[np.float64], grade: NDArray[np.int64]) -> float
 def judged(engine: Engine, path: Path) -> dict[str, Any]:
     qrels = known_judgments(qrels_of(read_judgments(path)), engine.bundle.store)
     pairs = collect_pairs(engine, qrels)
-    alpha, part = engine.calibration.alpha, engine.calibration.modes["hybrid"]
-    score = alpha * pairs.semantic + (1 - alpha) * pairs.lexical
-    at_least_1, exactly_2 = part.link.probabilities(score)
-    relevance = part.link.relevance(score)
-    tier = part.thresholds.grades(relevance)
+    of_pairs = forecasts(engine.calibration, pairs)
+    score, tier = of_pairs.score, of_pairs.tier
+    at_least_1, exactly_2 = of_pairs.at_least_1, of_pairs.exactly_2
     real = ~pairs.assumed
     grade, query = pairs.grade[real], pairs.query[real]
     base = engine.calibration.base_rates

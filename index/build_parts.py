@@ -29,6 +29,7 @@ from index.shards import Arms, cut, shard_directories, shard_rows
 from index.store import FileStore, ProductStore
 from index.vectors import VectorTable, store_as
 from index.versions import KIND
+from index.words.wishes import WISHES_FILE
 
 QUALITY_FILE = "quality.json"
 EMBEDDED_FILE = "embedded.npy"  # vectors as the encoder gave them, while the index is built
@@ -115,6 +116,7 @@ def finish(
             if (directory / shared).is_dir():
                 # One copy on the disk: a link costs nothing, and files of an index never change.
                 shutil.copytree(directory / shared, part / shared, copy_function=os.link)
+        os.link(directory / WISHES_FILE, part / WISHES_FILE)
         calibration.save(part)
         of_shard = {**config, "shard": {"number": number + 1, "of": shards}}
         _manifest(part, parents, of_shard, {**quality, "dense": quality["dense"]["shards"][number]})

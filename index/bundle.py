@@ -20,6 +20,8 @@ from index.store import ProductStore
 from index.subset import Subset
 from index.suggest.table import SuggestTable
 from index.versions import KIND, resolve
+from index.words.terms import QueryTerms
+from index.words.wishes import Wishes
 
 ENCODER_DIR = "encoder"
 SPELLING_DIR = "spelling"
@@ -41,7 +43,8 @@ class IndexBundle:
 
     `alive` are the rows that stand, None for all of them: live updates take rows away and add
     others, and a row never changes its number. `suggestions` are None while
-    an index is built, `spelling` is None for none, `subwords` without late interaction.
+    an index is built, `spelling` is None for none, `subwords` without late interaction, `wishes` in
+    an index from before they were counted.
     """
 
     directory: Path
@@ -56,10 +59,15 @@ class IndexBundle:
     spelling: Dictionary | None = None
     suggestions: SuggestTable | None = None
     subwords: SubwordRows | None = None
+    wishes: Wishes | None = None
 
     def standing(self, among: Subset | None = None) -> Subset | None:
         """Rows of `among` (None for all) that were not deleted; None when that is every row."""
         return among if self.alive is None else self.alive.both(among)
+
+    def wishes_in(self, terms: QueryTerms, text: str) -> int:
+        """How much a query asks for (`index.words.wishes`); 0 where the index does not know."""
+        return 0 if self.wishes is None else self.wishes.count(terms, text)
 
     @property
     def products(self) -> int:
@@ -107,6 +115,7 @@ class IndexBundle:
             spelling=Dictionary.load(directory / SPELLING_DIR),
             suggestions=SuggestTable.load(directory / SUGGEST_DIR),
             subwords=arms.subwords,
+            wishes=Wishes.load(directory),
         )
 
     @classmethod
@@ -124,6 +133,7 @@ class IndexBundle:
             candidates,
             spelling=spelling,
             subwords=arms.subwords,
+            wishes=Wishes.load(directory),
         )
 
     def open_encoder(

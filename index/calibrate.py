@@ -157,6 +157,7 @@ def _fit(
         alpha=alpha.alpha,
         alpha_interval=alpha.interval,
         modes=fitted.modes,
+        wishes=fitted.wishes,
         source=source,
         policy=policy.name,
         queries=tuple(sorted({query_hash(query) for query in qrels})),
@@ -211,4 +212,5 @@ def _report(
         "alpha_ndcg@10": list(alpha.curve),
         "thresholds": {mode: vars(part.thresholds) for mode, part in calibration.modes.items()},
         "grades": list(calibration.grades),
+        "wishes": [own and vars(own.hybrid.thresholds) for own in calibration.wishes],
     }

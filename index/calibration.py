@@ -103,9 +103,19 @@ class ModeCalibration:
 
 
 @dataclass(frozen=True)
+class WishCalibration:
+    """Model and cuts of hybrid searches with so many wishes; `half_known` as in `PARTS`."""
+
+    hybrid: ModeCalibration
+    half_known: ModeCalibration
+
+
+@dataclass(frozen=True)
 class Calibration:
     """Everything between two scores and a tier, and where it comes from.
 
+    `wishes` are models of their own for queries with 0, 1, 2 and more wishes
+    (`index.words.wishes`), None where too few were judged; it is empty where none was fitted.
     `source`: `fitted` on judged queries that the encoder never saw, `in_sample` on ones it did,
     `transferred` from another index of the same encoder, `transferred_in_sample` from one where it
     was in sample, `default` as shipped. `policy` names how tiers were cut, and says so where it
@@ -122,6 +132,14 @@ class Calibration:
     pairs: int = 0
     assumed: int = 0
     grades: tuple[int, ...] = ()
+    wishes: tuple[WishCalibration | None, ...] = ()
+
+    def part(self, part: Part, wishes: int) -> ModeCalibration:
+        """Model and cuts of a part of the calibration, for a query with so many wishes."""
+        own = self.wishes[wishes] if wishes < len(self.wishes) else None
+        if own is None or part not in ("hybrid", "half_known"):
+            return self.modes[part]
+        return own.hybrid if part == "hybrid" else own.half_known
 
     @property
     def base_rates(self) -> tuple[float, float] | None:
@@ -139,7 +157,10 @@ class Calibration:
     @cached_property
     def name(self) -> str:
         """Source and a short digest of the numbers: what an answer quotes."""
-        body = json.dumps([self.alpha, _modes_json(self.modes)], sort_keys=True)
+        numbers: list[Any] = [self.alpha, _modes_json(self.modes)]
+        if self.wishes:
+            numbers.append([own and asdict(own) for own in self.wishes])
+        body = json.dumps(numbers, sort_keys=True)
         return f"{self.source}-{hashlib.sha256(body.encode()).hexdigest()[:8]}"
 
     def save(self, directory: Path) -> None:
@@ -164,13 +185,11 @@ class Calibration:
 def calibration_from_json(body: dict[str, Any]) -> Calibration:
     """A calibration from its JSON values. Raises ValueError, TypeError or KeyError."""
     known = {key: value for key, value in body.items() if key not in {"queries_hash", "name"}}
-    modes = {
-        mode: ModeCalibration(
-            Link(**{name: tuple(values) for name, values in part["link"].items()}),
-            Thresholds(**part["thresholds"]),
-        )
-        for mode, part in known.pop("modes").items()
-    }
+    modes = {mode: _mode_from_json(part) for mode, part in known.pop("modes").items()}
+    wishes = tuple(
+        own and WishCalibration(**{name: _mode_from_json(part) for name, part in own.items()})
+        for own in known.pop("wishes", ())
+    )
     if "hybrid" in modes:  # a calibration from before these queries had cuts of their own
         modes.setdefault("half_known", modes["hybrid"])
     if set(modes) != set(PARTS):
@@ -182,8 +201,14 @@ def calibration_from_json(body: dict[str, Any]) -> Calibration:
         alpha_interval=(interval[0], interval[1]),
         queries=queries,
         grades=grades,
+        wishes=wishes,
         **known,
     )
+
+
+def _mode_from_json(part: dict[str, Any]) -> ModeCalibration:
+    link = Link(**{name: tuple(values) for name, values in part["link"].items()})
+    return ModeCalibration(link, Thresholds(**part["thresholds"]))
 
 
 def default_calibration() -> Calibration:

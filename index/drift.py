@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from catalog.artefact import read_manifest
 from catalog.errors import GradusError
-from index.calibration import PARTS, Calibration
+from index.calibration import PARTS, Calibration, Part
 from index.lexical import LexicalIndex, idf
 from index.shards import LEXICAL_DIR, shard_directories
 from index.versions import KIND, find_version, live
@@ -120,14 +120,21 @@ def _changes(before: _Frozen, after: _Frozen) -> Changes:
         },
         idf=idf_drift(before.lexical, after.lexical),
         alpha=Shift(before.calibration.alpha, after.calibration.alpha),
-        cuts={part: _cuts(before.calibration, after.calibration, part) for part in PARTS},
+        cuts=dict(_cuts(before.calibration, after.calibration)),
         same_encoder=before.encoder == after.encoder,
     )
 
 
-def _cuts(before: Calibration, after: Calibration, part: str) -> dict[str, Shift]:
-    old, new = (vars(one.modes[part].thresholds) for one in (before, after))  # type: ignore[index]
-    return {tier: Shift(old[tier], cut) for tier, cut in new.items()}
+def _cuts(before: Calibration, after: Calibration) -> Iterator[tuple[str, dict[str, Shift]]]:
+    # Where one of them has cuts by wishes, the other's for all queries stand beside them.
+    numbers = max(len(before.wishes), len(after.wishes))
+    parts: list[tuple[str, Part, int]] = [(part, part, numbers) for part in PARTS]
+    for wishes in range(numbers):
+        parts.append((f"hybrid, wishes: {wishes}", "hybrid", wishes))
+        parts.append((f"half known, wishes: {wishes}", "half_known", wishes))
+    for name, part, wishes in parts:
+        old, new = (vars(one.part(part, wishes).thresholds) for one in (before, after))
+        yield name, {tier: Shift(old[tier], cut) for tier, cut in new.items()}
 
 
 def idf_drift(before: LexicalIndex, after: LexicalIndex) -> IdfDrift:

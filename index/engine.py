@@ -65,7 +65,7 @@ class Engine:
         threads: int = 1,
         rules: Rules | None = None,
     ) -> Engine:
-        """Open an index root (its live version) or one version; by default with its own encoder.
+        """Open an index root (its live version) or one version; by default its own encoder.
 
         Raises MissingFile, HashMismatch, SchemaTooNew, EncoderMismatch, BundleError.
         """
@@ -126,10 +126,10 @@ class Engine:
         known = lexical.known(terms)
         # Without a known word the lexical arm is blind, and its zeros mean nothing.
         mode = "semantic" if request.mode == "hybrid" and not known else request.mode
-        words = terms.words
+        wishes = self.bundle.wishes_in(terms, text) if self.calibration.wishes else 0
         return Prepared(
-            request, text, terms, mode, words > 0, known > 0, known < words,
-            corrections, budgets, left_out,
+            request, text, terms, mode, terms.words > 0, known > 0,
+            known < terms.words, corrections, budgets, left_out, wishes,
         )  # fmt: skip
 
     def encode(self, prepared: Prepared) -> Vector:
@@ -161,7 +161,7 @@ class Engine:
                 pinned = refined.wanted.pinned
                 found = with_pinned(self.bundle, found, pinned, *asked, alpha=weight)
         alpha = self._alpha(request.alpha) if mode == "hybrid" else None
-        part = self.calibration.modes[prepared.part(mode)]
+        part = self.calibration.part(prepared.part(mode), prepared.wishes)
         least = least_relevance(part, request)
         ranking = rank(found, part, self.bundle.store.ranks, least)
         listed = listing(found, ranking, self.bundle.store.ranks, refined.wanted)
@@ -245,7 +245,7 @@ class Engine:
             exact=exact,
             depth=max(depth, self.bundle.candidates),
         )
-        part = self.calibration.modes[prepared.part(prepared.mode)]
+        part = self.calibration.part(prepared.part(prepared.mode), prepared.wishes)
         ranking = rank(found, part, self.bundle.store.ranks)
         ids = self.bundle.store.ids
         return [

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from catalog.margins import margins
 from catalog.model import Grade
-from index.calibration import TIERS
+from index.calibration import TIERS, Calibration
 from index.engine import Engine
 from index.pair_measures import (
     auc,
@@ -20,7 +20,7 @@ from index.pair_measures import (
     expected_calibration_error,
     ranked_probability_skill,
 )
-from index.pairs import collect_pairs
+from index.pairs import Pairs, collect_pairs
 from index.request import SearchRequest
 from index.retrieval import semantic_scores
 
@@ -61,7 +61,7 @@ def judged_pairs(engine: Engine, qrels: Qrels) -> JudgedPairs:
         prepared = engine.prepare(SearchRequest(query))
         vector = engine.encode(prepared)
         found = engine.pairs(prepared.terms, vector, prepared.mode, rows)
-        part = engine.calibration.modes[prepared.part(prepared.mode)]
+        part = engine.calibration.part(prepared.part(prepared.mode), prepared.wishes)
         at_least_1, exactly_2 = part.link.probabilities(found.scores)
         relevance = part.link.relevance(found.scores)
         columns.append(
@@ -127,6 +127,30 @@ def _by_query(pairs: JudgedPairs) -> dict[str, float]:
     }
 
 
+@dataclass(frozen=True)
+class Forecasts:
+    """What a calibration says of pairs in a hybrid search, each (n,)."""
+
+    score: Scores
+    relevance: Scores
+    at_least_1: Scores
+    exactly_2: Scores
+    tier: NDArray[np.int64]
+
+
+def forecasts(calibration: Calibration, pairs: Pairs) -> Forecasts:
+    """Forecasts of pairs, as if the catalogue knew every word of their queries."""
+    score = calibration.alpha * pairs.semantic + (1.0 - calibration.alpha) * pairs.lexical
+    relevance, at_least_1, exactly_2 = np.empty((3, len(score)))
+    tier = np.empty(len(score), np.int64)
+    for wishes in np.unique(pairs.wishes).tolist():
+        own, part = pairs.wishes == wishes, calibration.part("hybrid", wishes)
+        relevance[own] = part.link.relevance(score[own])
+        at_least_1[own], exactly_2[own] = part.link.probabilities(score[own])
+        tier[own] = part.thresholds.grades(relevance[own])
+    return Forecasts(score, relevance, at_least_1, exactly_2, tier)
+
+
 def population_report(engine: Engine, qrels: Qrels) -> dict[str, Any]:
     """Calibration on judged pairs plus as many drawn ones as the fit takes, the latter as grade 0.
 
@@ -134,15 +158,12 @@ def population_report(engine: Engine, qrels: Qrels) -> dict[str, Any]:
     `random_kept` is the share of drawn products that reach a tier above irrelevant.
     """
     pairs = collect_pairs(engine, qrels)
-    part = engine.calibration.modes["hybrid"]
-    alpha = engine.calibration.alpha
-    score = alpha * pairs.semantic + (1.0 - alpha) * pairs.lexical
-    relevance = part.link.relevance(score)
-    kept = part.thresholds.grades(relevance[pairs.assumed]) > 0
+    said = forecasts(engine.calibration, pairs)
+    kept = said.tier[pairs.assumed] > 0
     return {
-        "pairs": len(score),
-        "ece": expected_calibration_error(relevance, pairs.grade / int(Grade.EXACT)),
-        "brier_skill": ranked_probability_skill(*part.link.probabilities(score), pairs.grade),
+        "pairs": len(said.score),
+        "ece": expected_calibration_error(said.relevance, pairs.grade / int(Grade.EXACT)),
+        "brier_skill": ranked_probability_skill(said.at_least_1, said.exactly_2, pairs.grade),
         "random_kept": float(kept.mean()) if len(kept) else float("nan"),
     }
 

@@ -8,7 +8,7 @@ products substitutes. How much they weigh beside the judged ones is settled in `
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,8 @@ Scores = NDArray[np.float64]
 class Pairs:
     """Parallel arrays, one entry a pair; `query` numbers the queries, `assumed` marks the drawn.
 
-    `semantic` in [-1, 1], `lexical` in [0, 1], both float64; `grade` in {0, 1, 2}.
+    `semantic` in [-1, 1], `lexical` in [0, 1], both float64; `grade` in {0, 1, 2}; `wishes` is how
+    much the query asks for (`index.words.wishes`).
     """
 
     semantic: Scores
@@ -36,6 +37,11 @@ class Pairs:
     grade: NDArray[np.int64]
     query: NDArray[np.int64]
     assumed: NDArray[np.bool_]
+    wishes: NDArray[np.int64]
+
+    def of(self, chosen: NDArray[np.bool_]) -> Pairs:
+        """Those pairs alone."""
+        return Pairs(*(getattr(self, column.name)[chosen] for column in fields(self)))
 
 
 def collect_pairs(engine: Engine, qrels: Mapping[str, Mapping[str, int]]) -> Pairs:
@@ -49,7 +55,7 @@ def collect_pairs(engine: Engine, qrels: Mapping[str, Mapping[str, int]]) -> Pai
 
 def _of_query(
     engine: Engine, number: int, query: str, grades: Mapping[str, int]
-) -> tuple[Scores, Scores, NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+) -> tuple[NDArray[np.generic], ...]:
     store = engine.bundle.store
     judged = {row: grades[name] for name in grades if (row := store.row(name)) is not None}
     drawn = draw_unjudged(query, len(store), set(judged))
@@ -63,6 +69,7 @@ def _of_query(
         grade,
         np.full(len(rows), number),
         np.arange(len(rows)) >= len(judged),
+        np.full(len(rows), engine.bundle.wishes_in(prepared.terms, prepared.text)),
     )
 
 

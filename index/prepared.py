@@ -18,7 +18,8 @@ class Prepared:
 
     `text` is normalised and, where asked for, corrected: what both arms see. `known_words`: at
     least one word of it occurs in the catalogue; `unknown_words`: at least one does not. `left_out`
-    is what took too long by `budgets`.
+    is what took too long by `budgets`. `wishes` is how much it asks for (`index.words.wishes`), 0
+    where the calibration does not ask.
     """
 
     request: SearchRequest
@@ -31,6 +32,7 @@ class Prepared:
     corrections: tuple[Correction, ...] = ()
     budgets: Budgets = NO_BUDGETS
     left_out: tuple[str, ...] = ()
+    wishes: int = 0
 
     def part(self, mode: Mode) -> Part:
         """The part of the calibration that an answer in `mode` takes."""

@@ -1,4 +1,4 @@
-"""All files made of the words of a catalogue: postings, spelling, suggestions."""
+"""All files made of the words of a catalogue: postings, spelling, wishes, suggestions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from index.spelling.build import learn
 from index.store import ProductStore
 from index.suggest.build import write_suggestions
 from index.words.settings import WordPlan
+from index.words.wishes import Wishes
 
 
 def write_words(
@@ -20,4 +21,5 @@ def write_words(
     lexical.save(whole / LEXICAL_DIR)
     dictionary = learn(builder.corpus, lexical.analyser, words.queries)
     dictionary.save(directory / SPELLING_DIR)
+    Wishes.learn(store.products(), builder.corpus, lexical.analyser).save(directory)
     write_suggestions(directory / SUGGEST_DIR, store.products(), words.queries, lexical, dictionary)

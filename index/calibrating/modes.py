@@ -19,10 +19,11 @@ from index.calibrating.policies import (
     promised,
     with_exact,
 )
-from index.calibration import Link, Mode, ModeCalibration, Part, Thresholds
+from index.calibration import Link, Mode, ModeCalibration, Part, Thresholds, WishCalibration
 from index.link_fit import drawn_weight, fit_link
 from index.pairs import Pairs
 from index.thresholds import balanced
+from index.words.wishes import MOST_WISHES
 
 Scores = NDArray[np.float64]
 
@@ -31,6 +32,7 @@ Scores = NDArray[np.float64]
 UNKNOWN_SILENT = 0.998
 HALF_KNOWN_SILENT = 0.975
 UNRELATED_SILENT = 0.75
+QUERIES_FOR_WISHES = 50  # fewer share the curves of all
 LOST = 1 / 70  # of real queries, at most, to either kind; half of the one in 35 that is bearable
 
 
@@ -44,9 +46,18 @@ class Company:
     """
 
     real: Mapping[Mode, Tops]
-    half_known: Mapping[Mode, Scores]
-    unrelated: Mapping[Mode, Scores]
+    half_known: Mapping[Mode, Tops]
+    unrelated: Mapping[Mode, Tops]
     unknown: Scores
+
+    def asking(self, wishes: int) -> Company:
+        """Those queries of the hybrid that have so many wishes."""
+        return Company(
+            real={"hybrid": self.real["hybrid"].asking(wishes)},
+            half_known={"hybrid": self.half_known["hybrid"].asking(wishes)},
+            unrelated={"hybrid": self.unrelated["hybrid"].asking(wishes)},
+            unknown=self.unknown,
+        )
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,7 @@ class FittedModes:
     modes: dict[Part, ModeCalibration]
     promises: dict[Mode, Promise | None]
     drawn: dict[Mode, float]
+    wishes: tuple[WishCalibration | None, ...] = ()
 
     def record(self) -> dict[str, Any]:
         """Promises and weights as JSON values."""
@@ -106,7 +118,30 @@ def fit_modes(
         if mode == "hybrid":
             modes["half_known"] = ModeCalibration(link, half_known)
     modes["unknown_words"] = _unknown_words(pairs, company.unknown, policy)
-    return FittedModes(modes, promises, drawn)
+    # A promise is one cut for all queries, so it has one scale.
+    wishes = by_wishes(pairs, alpha, company) if policy.precision is None else ()
+    return FittedModes(modes, promises, drawn, wishes)
+
+
+def by_wishes(pairs: Pairs, alpha: float, company: Company) -> tuple[WishCalibration | None, ...]:
+    """Links and cuts of hybrid searches with 0, 1, 2 and more wishes, each from its own queries.
+
+    None where fewer than `QUERIES_FOR_WISHES` of them were judged, or nothing was exact; empty
+    where that leaves none.
+    """
+    found: list[WishCalibration | None] = []
+    for wishes in range(MOST_WISHES + 1):
+        mine = pairs.of(pairs.wishes == wishes)
+        if len(np.unique(mine.query)) < QUERIES_FOR_WISHES or not (mine.grade == 2).any():
+            found.append(None)
+            continue
+        score = alpha * mine.semantic + (1.0 - alpha) * mine.lexical
+        of_kind = (score, mine.grade, -alpha, 1.0, mine.query, mine.assumed)
+        link = fit_link(*of_kind, drawn_weight(*of_kind))
+        near = company.asking(wishes)
+        cuts, strict = cuts_above(link, "hybrid", link.relevance(score), mine.grade, near)
+        found.append(WishCalibration(ModeCalibration(link, cuts), ModeCalibration(link, strict)))
+    return tuple(found) if any(found) else ()
 
 
 def _promise(shown: Shown, policy: Policy, mode: Mode, cuts: Thresholds) -> Promise | None:
@@ -125,11 +160,12 @@ def cuts_above(
     """
     real, unsure = company.real[mode].scores, company.real[mode].half_known
     most = int(LOST * max(0, len(real) - 1))
-    nonsense = company.half_known[mode]
+    nonsense = company.half_known[mode].scores
     if mode != "hybrid":
         strict = balanced(relevance, grades, _floor(link, nonsense, HALF_KNOWN_SILENT, real, most))
         return strict, strict
-    known = _floor(link, company.unrelated[mode], UNRELATED_SILENT, real[~unsure], most)
+    unrelated = company.unrelated[mode].scores
+    known = _floor(link, unrelated, UNRELATED_SILENT, real[~unsure], most)
     half = _floor(link, nonsense, HALF_KNOWN_SILENT, real[unsure], most)
     cuts, strict = (balanced(relevance, grades, floor) for floor in (known, max(known, half)))
     return cuts, Thresholds(max(cuts.exact, strict.exact), strict.substitute)

@@ -117,7 +117,7 @@ def _said(
     if prepared.has_words and rows:  # without a word nothing is searched, and nothing said
         vector = engine.encode(prepared) if prepared.needs_vector else None
         found = engine.pairs(prepared.terms, vector, prepared.mode, np.array(rows, np.int64))
-        part = engine.calibration.modes[prepared.part(prepared.mode)]
+        part = engine.calibration.part(prepared.part(prepared.mode), prepared.wishes)
         scores = found.scores
         at_least_1, exactly_2 = part.link.probabilities(scores)
         relevance = part.link.relevance(scores)

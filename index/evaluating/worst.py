@@ -75,7 +75,7 @@ def _unranked(engine: Engine, request: SearchRequest, ids: Sequence[str]) -> lis
         return []
     vector = engine.encode(prepared) if prepared.needs_vector else None
     found = engine.pairs(prepared.terms, vector, prepared.mode, rows)
-    part = engine.calibration.modes[prepared.part(prepared.mode)]
+    part = engine.calibration.part(prepared.part(prepared.mode), prepared.wishes)
     at_least_1, exactly_2 = part.link.probabilities(found.scores)
     relevance = part.link.relevance(found.scores)
     tiers = part.thresholds.grades(relevance)

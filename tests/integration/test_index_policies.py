@@ -70,6 +70,11 @@ def test_an_infeasible_policy_is_refused_and_nothing_is_published(
     assert not (tmp_path / "current").exists()
 
 
+def tops(scores: np.ndarray, half_known: np.ndarray | None = None) -> Tops:
+    half = np.zeros(len(scores), bool) if half_known is None else half_known
+    return Tops(scores, half, np.zeros(len(scores), np.int64))
+
+
 def test_cuts_give_way_to_real_queries_and_not_to_nonsense(engine, qrels):
     pairs, pages = collect_pairs(engine, qrels), first_pages(engine, qrels, 0.5)
     company = keep_company(engine, pages, 0.5)
@@ -78,13 +83,13 @@ def test_cuts_give_way_to_real_queries_and_not_to_nonsense(engine, qrels):
     assert part.thresholds.substitute <= part.link.relevance(pages["hybrid"].top.scores).min()
     assert part.thresholds.substitute <= part.thresholds.exact
     # Were the real queries far better, nonsense alone would set the floor.
-    better = {mode: Tops(np.ones(50), np.arange(50) < 10) for mode in company.real}
+    better = {mode: tops(np.ones(50), np.arange(50) < 10) for mode in company.real}
     strict = fit_modes(pairs, 0.5, replace(company, real=better), pages).modes
     for name, nonsense, most in (
         ("half_known", company.half_known["hybrid"], 0.05),
         ("hybrid", company.unrelated["hybrid"], 0.3),
     ):
-        heard = strict[name].link.relevance(nonsense) >= strict[name].thresholds.substitute
+        heard = strict[name].link.relevance(nonsense.scores) >= strict[name].thresholds.substitute
         assert heard.mean() <= most
     for cuts, of_known in (
         (half_known.thresholds, part.thresholds),
@@ -93,15 +98,17 @@ def test_cuts_give_way_to_real_queries_and_not_to_nonsense(engine, qrels):
         assert cuts.substitute >= of_known.substitute
         assert cuts.exact >= of_known.exact
     # A few real queries with an unknown word hold those cuts down, and only those.
-    loud = replace(company, half_known={mode: np.full(50, 0.9) for mode in company.half_known})
+    loud = replace(
+        company, half_known={mode: tops(np.full(50, 0.9)) for mode in company.half_known}
+    )
     few = np.arange(200) < 20
     free, held = (
-        fit_modes(pairs, 0.5, replace(loud, real={mode: tops for mode in loud.real}), pages).modes
-        for tops in (Tops(np.ones(200), few), Tops(np.where(few, 0.3, 1.0), few))
+        fit_modes(pairs, 0.5, replace(loud, real={mode: real for mode in loud.real}), pages).modes
+        for real in (tops(np.ones(200), few), tops(np.where(few, 0.3, 1.0), few))
     )
     assert held["hybrid"].thresholds == free["hybrid"].thresholds
     assert held["half_known"].thresholds.substitute < free["half_known"].thresholds.substitute
-    near = {mode: np.full(50, 0.8) for mode in company.unrelated}
+    near = {mode: tops(np.full(50, 0.8)) for mode in company.unrelated}
     above = fit_modes(pairs, 0.5, replace(company, real=better, unrelated=near), pages).modes
     raised = above["hybrid"]
     assert raised.thresholds.substitute == raised.link.relevance(np.array([0.8]))[0]
