@@ -28,7 +28,7 @@ Flags = NDArray[np.bool_]
 # All drawn pairs of a query together, in judged pairs of the mean query.
 DRAWN_WEIGHTS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 RANDOM_RELEVANT = 0.055  # mean P(>=1) that products drawn at random should have, at most
-JUDGED_COST = 0.01  # of calibration error on judged pairs, at most, for that
+JUDGED_COST = 0.015  # of calibration error on judged pairs, at most, for that
 # Knots where products are drawn (quantiles of their scores), then where judged ones lie above.
 DRAWN_KNOTS = (0.5, 0.8, 0.9, 0.95, 0.99)
 DRAWN_RIDGE = 0.1
