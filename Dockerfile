@@ -5,7 +5,7 @@
 FROM python:3.12-slim AS builder
 
 # hnswlib comes as source and would be compiled for the processor of the machine that builds the
-# image, and die elsewhere. The inner loops of searches are compiled for every processor of its kind. For a known fleet a level is faster:
+# image, and die elsewhere. The inner loops of searches are compiled for any processor of a kind. For a known fleet a level is faster:
 #   docker build --build-arg CFLAGS=-march=x86-64-v3 .
 ARG CFLAGS=""
 ENV HNSWLIB_NO_NATIVE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -23,7 +23,7 @@ COPY index index
 COPY service service
 COPY deploy/compile.py deploy/compile.py
 
-RUN pip wheel --wheel-dir /wheels . \
+RUN CXXFLAGS="$CFLAGS" pip wheel --wheel-dir /wheels . \
     && python -m venv /opt/gradus \
     && /opt/gradus/bin/pip install --no-index --find-links /wheels gradus \
     && /opt/gradus/bin/pip uninstall --yes pip

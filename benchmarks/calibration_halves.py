@@ -24,8 +24,9 @@ from index.calibrate import keep_company, known_judgments
 from index.calibrating.found import first_pages
 from index.calibrating.modes import fit_modes
 from index.calibrating.skill import calibration_error, skill_over_base_rate
-from index.calibration import ModeCalibration
+from index.calibration import Calibration
 from index.engine import Engine
+from index.judged_pairs import forecasts
 from index.pairs import Pairs, collect_pairs
 from index.request import SearchRequest
 
@@ -38,20 +39,19 @@ def some(pairs: Pairs, kept: np.ndarray) -> Pairs:
 
 
 def measure(
-    part: ModeCalibration,
+    calibration: Calibration,
     pairs: Pairs,
-    alpha: float,
     base: tuple[float, float],
     tops: NDArray[np.float64],
 ) -> dict[str, float]:
-    score = alpha * pairs.semantic + (1 - alpha) * pairs.lexical
-    at_least_1, exactly_2 = part.link.probabilities(score)
+    found = forecasts(calibration, pairs)
+    at_least_1, exactly_2 = found.at_least_1, found.exactly_2
     judged = ~pairs.assumed
     said = (at_least_1[judged], exactly_2[judged], pairs.grade[judged])
     own = skill_over_base_rate(*said, pairs.query[judged])
     constant = skill_over_base_rate(*said, pairs.query[judged], base)
     error = calibration_error(*said, base, draws=20)
-    tiers = part.thresholds.grades(part.link.relevance(score))
+    tiers, part = found.tier, calibration.modes["hybrid"]
     return {
         "skill_over_own_shares": own.value,
         "skill_over_constant": constant.value,
@@ -102,7 +102,8 @@ def main() -> None:
         grades = mine.grade[~mine.assumed]
         base = (float((grades >= 1).mean()), float((grades == 2).mean()))
         tops = pages["hybrid"].scores[others, 0]
-        found = measure(fitted.modes["hybrid"], some(pairs, theirs), alpha, base, tops)
+        ours_alone = Calibration(alpha, (0, 1), fitted.modes, "fitted", wishes=fitted.wishes)
+        found = measure(ours_alone, some(pairs, theirs), base, tops)
         rounds.append({"alpha": alpha, **found})
     names = list(rounds[0])
     table = {name: np.array([one[name] for one in rounds]) for name in names}

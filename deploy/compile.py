@@ -38,4 +38,4 @@ class CompileLoops(BuildHookInterface):
         command.ensure_finalized()
         command.run()
         build_data["pure_python"], build_data["infer_tag"] = False, True
-        build_data["artifacts"] += [f"/{path}" for path in command.get_outputs()]
+        build_data["artifacts"] += [f"/{command.get_ext_filename(one.name)}" for one in made]

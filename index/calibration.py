@@ -62,12 +62,12 @@ class Link:
 
     def probabilities(self, scores: Scores) -> tuple[Scores, Scores]:
         """P(grade ≥ 1) and P(grade = 2) of each score, both (n,) float64."""
-        substitute, exact = self._curves.at(np.ravel(scores)).reshape(2, *scores.shape)
+        substitute, exact = self._curves.at(_flat(scores)).reshape(2, *scores.shape)
         return substitute, exact
 
     def relevance(self, scores: Scores) -> Scores:
         """Expected gain of each score in [0, 1], rounded to 6 decimals."""
-        return self._curves.mean(np.ravel(scores)).reshape(scores.shape)
+        return self._curves.mean(_flat(scores)).reshape(scores.shape)
 
     @cached_property
     def _curves(self) -> Curves:
@@ -215,6 +215,10 @@ def default_calibration() -> Calibration:
     """The shipped calibration, for a catalogue without judgments: rough, and marked `default`."""
     text = files("index").joinpath("default_calibration.json").read_text()
     return calibration_from_json(json.loads(text))
+
+
+def _flat(scores: Scores) -> Scores:
+    return np.ascontiguousarray(scores, np.float64).reshape(-1)
 
 
 def _modes_json(modes: dict[Part, ModeCalibration]) -> dict[str, Any]:

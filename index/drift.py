@@ -19,6 +19,7 @@ from index.calibration import PARTS, Calibration, Part
 from index.lexical import LexicalIndex, idf
 from index.shards import LEXICAL_DIR, shard_directories
 from index.versions import KIND, find_version, live
+from index.words.unwanted import MARK
 
 COMMON = 10  # products that hold a term, from which its change counts for the largest
 
@@ -139,9 +140,12 @@ def _cuts(before: Calibration, after: Calibration) -> Iterator[tuple[str, dict[s
 
 def idf_drift(before: LexicalIndex, after: LexicalIndex) -> IdfDrift:
     """Change of the idf of every term that both indexes hold."""
-    place = {term: number for number, term in enumerate(before.vocabulary)}
-    terms = [term for term in after.vocabulary if term in place]
-    held = {term: number for number, term in enumerate(after.vocabulary)}
+    place, held = (
+        # What products lack is no word of theirs (`index.words.unwanted`).
+        {term: at for at, term in enumerate(index.vocabulary) if not term.startswith(MARK)}
+        for index in (before, after)
+    )
+    terms = [term for term in held if term in place]
     old, old_frequency = _weights(before, [place[term] for term in terms])
     new, new_frequency = _weights(after, [held[term] for term in terms])
     change = new - old

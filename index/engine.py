@@ -124,13 +124,13 @@ class Engine:
         if request.mode != "lexical" and terms.counts:
             terms = replace(terms, subwords=self.encoder.asked_subwords(text))
         known = lexical.known(terms)
+        unknown = known < len(terms.counts) or not lexical.knows_unwanted(terms)
         # Without a known word the lexical arm is blind, and its zeros mean nothing.
         mode = "semantic" if request.mode == "hybrid" and not known else request.mode
         wishes = self.bundle.wishes_in(terms, text) if self.calibration.wishes else 0
-        return Prepared(
-            request, text, terms, mode, terms.words > 0, known > 0,
-            known < terms.words, corrections, budgets, left_out, wishes,
-        )  # fmt: skip
+        has_words = bool(terms.counts)
+        understood = request, text, terms, mode, has_words, known > 0, unknown
+        return Prepared(*understood, corrections, budgets, left_out, wishes)
 
     def encode(self, prepared: Prepared) -> Vector:
         """The query's vector, (dim,) float32, L2 = 1."""

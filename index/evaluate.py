@@ -20,6 +20,7 @@ from index.engine import Engine
 from index.evaluating.asking import DEPTH, Qrels, ask
 from index.evaluating.compare import check_same_products, compare
 from index.evaluating.diagram import Panels, panels
+from index.evaluating.extras import Extras
 from index.evaluating.figures import Figures, figures_of
 from index.evaluating.misspelt import misspell, misspelt_report
 from index.evaluating.overlap import overlaps_of
@@ -30,7 +31,6 @@ from index.evaluating.slice_report import product_slice_report, slice_report
 from index.evaluating.slices import memberships, query_slices
 from index.evaluating.summary import differences, means
 from index.evaluating.table_file import read_figures
-from index.evaluating.wishes import Wishes
 from index.evaluating.worst import worst_queries
 from index.judged_pairs import judged_pairs, pair_report, population_report
 from index.nonsense import nonsense_queries
@@ -58,7 +58,7 @@ def evaluate(
     qrels: Qrels,
     *,
     train_queries: frozenset[str] = frozenset(),
-    wishes: Wishes | None = None,
+    extras: Extras | None = None,
     advance: Callable[[int], None] = lambda _done: None,
 ) -> Evaluation:
     """Measure `engine` by `qrels`. Judgments of products that it does not hold are left out.
@@ -70,13 +70,13 @@ def evaluate(
         JudgmentError: no judged product is in the index.
 
     """
-    wishes = wishes or Wishes()
+    extras = extras or Extras()
     qrels = known_judgments(qrels, engine.bundle.store)
     if not qrels:
         raise JudgmentError("no judged product is in this index")
     answers = ask(engine, qrels, advance=advance)
     overlaps = overlaps_of(engine, qrels)
-    slices = query_slices(engine, qrels, overlaps, wishes.demand)
+    slices = query_slices(engine, qrels, overlaps, extras.demand)
     figures = figures_of(qrels, answers, memberships(slices, len(qrels)))
     report = {
         "schema": SCHEMA,
@@ -102,11 +102,11 @@ def evaluate(
         "populations": population_reports(answers, engine.calibration.base_rates),
         "returned": returned_reports(answers, len(qrels)),
         "charts": charts(answers["hybrid"], -engine.calibration.alpha),
-        "worst": worst_queries(engine, qrels, figures, wishes.worst),
+        "worst": worst_queries(engine, qrels, figures, extras.worst),
         **_of_pairs(engine, qrels),
     }
-    if wishes.misspell is not None:
-        slipped = misspell(qrels, wishes.misspell)
+    if extras.misspell is not None:
+        slipped = misspell(qrels, extras.misspell)
         report["misspelt"] = misspelt_report(engine, qrels, figures, slipped, advance)
     whole = {name: _without_nan(part) for name, part in report.items()}
     return Evaluation(whole, figures, panels(answers["hybrid"]))
@@ -117,7 +117,7 @@ def evaluate_index(
     qrels: Path,
     *,
     strict: bool = False,
-    wishes: Wishes | None = None,
+    extras: Extras | None = None,
     other: Path | None = None,
     allow_in_sample: bool = False,
 ) -> tuple[Evaluation, list[str]]:
@@ -130,7 +130,7 @@ def evaluate_index(
     Raises JudgmentError, BundleError, or GradusError when `other` cannot be compared with or
     ir_measures is not installed.
     """
-    wishes = wishes or Wishes()
+    extras = extras or Extras()
     engine = Engine.open(index)
     other_engine = Engine.open(other) if other is not None and other.is_dir() else None
     if other_engine is not None:
@@ -143,10 +143,10 @@ def evaluate_index(
     if not allow_in_sample:
         for one in filter(None, (engine, other_engine)):
             check_unseen(one, judged, qrels)
-    rounds = 1 + 2 * (wishes.misspell is not None) + (other_engine is not None)
+    rounds = 1 + 2 * (extras.misspell is not None) + (other_engine is not None)
     with progress("evaluating", rounds * len(judged), "queries") as advance:
         found = evaluate(
-            engine, judged, train_queries=trained_on(engine), wishes=wishes, advance=advance
+            engine, judged, train_queries=trained_on(engine), extras=extras, advance=advance
         )
         if other_engine is not None:
             theirs = figures_of(judged, ask(other_engine, judged, advance=advance))

@@ -64,8 +64,8 @@ class LexicalIndex(LexicalArm):
         return self._statistics
 
     def known(self, terms: QueryTerms) -> int:
-        """How many terms of the query occur in the catalogue."""
-        return sum(term in self._term for term, _ in (*terms.counts, *terms.unwanted))
+        """How many wanted terms of the query occur in the catalogue."""
+        return sum(term in self._term for term, _ in terms.counts)
 
     def document_frequency(self, term: str) -> int:
         """Number of products of the whole catalogue that hold `term`."""
@@ -147,6 +147,8 @@ class LexicalIndex(LexicalArm):
             terms = len(vocabulary)
             if len(starts) != terms + 1 or starts[-1] != len(rows) or len(frequency) != terms:
                 raise ValueError("the sizes of its files disagree")
+            if rows.dtype != np.int32 or saturation.dtype != np.float32:
+                raise ValueError("its numbers are of other types")
             settings = settings_from_json(about["settings"])
             analyser = Analyser.from_record(json.loads((directory / ANALYSIS_FILE).read_text()))
             means = about["mean_lengths"]

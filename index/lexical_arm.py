@@ -54,7 +54,11 @@ class LexicalArm(ABC):
 
     @abstractmethod
     def known(self, terms: QueryTerms) -> int:
-        """How many terms of the query are in the vocabulary, which is frozen in the bundle."""
+        """How many wanted terms of the query are in the vocabulary, frozen in the bundle."""
+
+    def knows_unwanted(self, terms: QueryTerms) -> bool:
+        """Whether the catalogue has a product with each term that the query does not want."""
+        return all(self.document_frequency(term) for term, _ in terms.unwanted)
 
     @abstractmethod
     def document_frequency(self, term: str) -> int:

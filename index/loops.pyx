@@ -128,6 +128,9 @@ cdef class Curves:
         """`knots` ascending, two or more, and both curves there."""
         self.two.knots, self.two.curves[0], self.two.curves[1] = knots, first, second
 
+    def __reduce__(self):
+        return Curves, (self.two.knots, self.two.curves[0], self.two.curves[1])
+
     def at(self, const double[::1] scores):
         """Both curves at `scores` (n,); (2, n) float64."""
         cdef Py_ssize_t place

@@ -93,7 +93,7 @@ class VectorTable:
             if factors.shape != stored.shape[:1] or factors.dtype != np.float32:
                 raise ValueError("its vectors and their factors disagree")
         table = cls(stored, factors)
-        if stored.ndim != 2 or table.kind != kind:
+        if stored.ndim != 2 or table.kind != kind or not stored.flags.c_contiguous:
             raise ValueError(f"its vectors are {stored.dtype} {stored.shape}, not {kind}")
         return table
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,14 @@ from catalog.model import Product
 from export.dims import cut_fingerprint, shortened
 from export.likeness import AskedSubwords, Likeness, Subwords
 from index.analysis import stem, words
-from index.build import build_index
+from index.build import Calibrate, CalibrationPlan, build_index
+from index.calibration import (
+    Link,
+    ModeCalibration,
+    Thresholds,
+    WishCalibration,
+    default_calibration,
+)
 from index.engine import Engine
 
 Vectors = NDArray[np.float32]
@@ -161,6 +169,21 @@ def small_shop() -> list[Product]:
 @pytest.fixture(scope="session")
 def demo_products() -> list[Product]:
     return small_shop()
+
+
+@pytest.fixture(scope="session")
+def by_wishes() -> Calibrate:
+    """Calibrates with cuts that say to which number of wishes they belong."""
+    link = Link((-1.0, 1.0), (0.0, 1.0), (0.0, 0.5))
+    own = tuple(
+        WishCalibration(
+            ModeCalibration(link, Thresholds(0.5 + wishes / 10, 0.1)),
+            ModeCalibration(link, Thresholds(0.9, 0.2 + wishes / 10)),
+        )
+        for wishes in range(3)
+    )
+    calibration = replace(default_calibration(), source="fitted", wishes=own)
+    return lambda _store, _encoder: CalibrationPlan(lambda _bundle, _encoder: (calibration, {}))
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,7 @@ UNKNOWN_SILENT = 0.998
 HALF_KNOWN_SILENT = 0.975
 UNRELATED_SILENT = 0.75
 QUERIES_FOR_WISHES = 50  # fewer share the curves of all
+LEAST_NONSENSE = 100  # fewer queries of a sort tell too little of how high nonsense gets
 LOST = 1 / 70  # of real queries, at most, to either kind; half of the one in 35 that is bearable
 
 
@@ -51,11 +52,16 @@ class Company:
     unknown: Scores
 
     def asking(self, wishes: int) -> Company:
-        """Those queries of the hybrid that have so many wishes."""
+        """Those queries of the hybrid that have so many wishes, all nonsense where that is few."""
+
+        def nonsense(of: Mapping[Mode, Tops]) -> Mapping[Mode, Tops]:
+            own = of["hybrid"].asking(wishes)
+            return {"hybrid": own if len(own.scores) >= LEAST_NONSENSE else of["hybrid"]}
+
         return Company(
             real={"hybrid": self.real["hybrid"].asking(wishes)},
-            half_known={"hybrid": self.half_known["hybrid"].asking(wishes)},
-            unrelated={"hybrid": self.unrelated["hybrid"].asking(wishes)},
+            half_known=nonsense(self.half_known),
+            unrelated=nonsense(self.unrelated),
             unknown=self.unknown,
         )
 

@@ -90,17 +90,17 @@ def evaluate(
     if len(others) > 1:
         raise GradusError("--compare has two sides beside --index", expected=_SIDES)
     from index.evaluate import evaluate_index
+    from index.evaluating.extras import extras_of
     from index.evaluating.table_file import write_figures
     from index.evaluating.text import evaluation_table
-    from index.evaluating.wishes import wishes_of
 
-    wishes, about_queries = wishes_of(worst, misspell, queries)
+    extras, about_queries = extras_of(worst, misspell, queries)
     other = others[0] if others else None
     found, notes = evaluate_index(
         index,
         qrels,
         strict=strict,
-        wishes=wishes,
+        extras=extras,
         other=other,
         allow_in_sample=allow_in_sample,
     )

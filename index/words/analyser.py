@@ -78,9 +78,8 @@ class Analyser:
         else:
             terms = [term for of_word in read for term in of_word]
         kept = [term for term, stop in terms if not stop] or [term for term, _ in terms]
-        return counted(
-            kept, [term for at in sorted(against) for term, _ in self.terms_of(words[at])]
-        )
+        lost = [term for at in sorted(against) for term, _ in self.terms_of(words[at])]
+        return counted(kept, [term for term in lost if term not in kept])
 
     def product_terms(self, text: str) -> tuple[list[str], int]:
         """All terms of a product's text, those of synonym groups last; its length in words."""

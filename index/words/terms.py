@@ -25,11 +25,6 @@ class QueryTerms:
     unwanted: tuple[tuple[str, int], ...] = ()
     subwords: AskedSubwords | None = field(default=None, compare=False)
 
-    @property
-    def words(self) -> int:
-        """How many distinct terms the query has, unwanted ones too."""
-        return len(self.counts) + len(self.unwanted)
-
 
 def counted(terms: Sequence[str], unwanted: Sequence[str] = ()) -> QueryTerms:
     """The first 64 of a query's terms, counted; those that are `unwanted` count last."""

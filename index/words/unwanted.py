@@ -35,6 +35,12 @@ _WORDS = {
 }
 
 
+_OPEN = "and e eller en et i nebo o och oder of og or ou u und y и или"
+_ENDS = "above below less over under"
+# `with or without a stand` leaves it open; a price or a size begins behind the others.
+OPEN, ENDS = frozenset(_OPEN.split()), frozenset(_ENDS.split())
+
+
 @dataclass(frozen=True)
 class Negation:
     """The words of one language that announce what is not wanted, or lacking."""
@@ -67,13 +73,15 @@ def unwanted(
     """Places of the words that a query does not want; none where nothing else would be left.
 
     Behind each announcing word these are the next two that are no stop words, or one where a stop
-    word ends it: of `dress without a zipper for girls` the zipper alone.
+    word or a price ends it: of `dress without a zipper for girls` the zipper alone.
     """
     places: set[int] = set()
     for start, word in enumerate(words):
+        if word not in known.asked or OPEN.intersection(words[max(0, start - 1) : start]):
+            continue
         found = 0
-        for place in range(start + 1, len(words) if word in known.asked else 0):
-            if found == MOST or words[place] in known.asked:
+        for place in range(start + 1, len(words)):
+            if found == MOST or words[place] in known.asked or words[place] in ENDS:
                 break
             if not says_nothing(words[place]):
                 places.add(place)

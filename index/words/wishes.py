@@ -67,10 +67,9 @@ class Wishes:
                 rest -= thing
         named = sorted(_within(rest, self._values), key=_longest_first)
         sizes = any(letter.isdigit() for term in rest for letter in term)
-        sure = bool(terms.unwanted) or sizes or _PRICE.search(text) is not None
-        if not sure and (not named or self.naming.isdisjoint(asked)):
+        count = len(terms.unwanted) + (_PRICE.search(text) is not None)
+        if not count and not sizes and (not named or self.naming.isdisjoint(asked)):
             return 0
-        count = len(terms.unwanted)
         for value in named:
             if value <= rest:
                 rest -= value

@@ -38,7 +38,7 @@ Pairs = dict[str, tuple[float, float | None, float | None]]
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory, demo_products, make_late_encoder) -> Open:
+def opened(tmp_path_factory, demo_products, make_late_encoder, by_wishes) -> Open:
     """The shop with vectors of a kind, in so many shards, by a plan; each is built once."""
     made: dict[tuple[str, int, str], Engine] = {}
 
@@ -48,7 +48,9 @@ def opened(tmp_path_factory, demo_products, make_late_encoder) -> Open:
             root = tmp_path_factory.mktemp("invariance")
             dense = DenseSettings(plan=plan, vectors=kind)
             chosen = BuildSettings(candidates=DEPTH, dense=dense, shards=count)
-            build_index(demo_products, make_late_encoder(), root, settings=chosen)
+            build_index(
+                demo_products, make_late_encoder(), root, settings=chosen, calibrate=by_wishes
+            )
             made[key] = Engine.open(root, encoder=make_late_encoder())
         return made[key]
 

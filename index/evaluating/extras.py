@@ -13,7 +13,7 @@ WORST = 10
 
 
 @dataclass(frozen=True)
-class Wishes:
+class Extras:
     """What to measure beyond the common figures.
 
     `worst` queries taken apart; `misspell` the seed of a second round with a slip in every query;
@@ -25,13 +25,13 @@ class Wishes:
     demand: Demand = field(default_factory=Demand)
 
 
-def wishes_of(
+def extras_of(
     worst: int | None, misspell: int | None, queries: Path | None
-) -> tuple[Wishes, list[str]]:
-    """Wishes from what a user says, and notes on the query file. Raises GradusError."""
+) -> tuple[Extras, list[str]]:
+    """Extras from what a user says, and notes on the query file. Raises GradusError."""
     if worst is not None and worst < 0:
         raise GradusError("--worst is out of range", expected="0 or more", found=str(worst))
     issues = Issues()
     demand = Demand() if queries is None else read_demand(queries, issues)
     notes = [f"queries: {issues.summary()}"] if issues.total else []
-    return Wishes(WORST if worst is None else worst, misspell, demand), notes
+    return Extras(WORST if worst is None else worst, misspell, demand), notes
