@@ -62,10 +62,10 @@ class Wishes:
         """How many wishes a query has, `MOST_WISHES` at most; `text` is its normalised text."""
         asked = {term for term, _ in terms.counts}
         rest = set(asked)
-        for thing in sorted(_within(rest, self._things), key=_longest_first):
+        for thing in _within(rest, self._things):
             if thing <= rest:
                 rest -= thing
-        named = sorted(_within(rest, self._values), key=_longest_first)
+        named = _within(rest, self._values)
         sizes = any(letter.isdigit() for term in rest for letter in term)
         count = len(terms.unwanted) + (_PRICE.search(text) is not None)
         if not count and not sizes and (not named or self.naming.isdisjoint(asked)):
@@ -141,9 +141,7 @@ def _by_term(phrases: Iterable[Phrase]) -> dict[str, list[Phrase]]:
     return dict(table)
 
 
-def _within(terms: Collection[str], table: dict[str, list[Phrase]]) -> list[Phrase]:
-    return [phrase for term in terms for phrase in table.get(term, ()) if phrase <= set(terms)]
-
-
-def _longest_first(phrase: Phrase) -> tuple[int, list[str]]:
-    return -len(phrase), sorted(phrase)
+def _within(terms: set[str], table: dict[str, list[Phrase]]) -> list[Phrase]:
+    """The phrases of which all terms are there, the longest first."""
+    found = [phrase for term in terms for phrase in table.get(term, ()) if phrase <= terms]
+    return sorted(found, key=lambda phrase: (-len(phrase), sorted(phrase)))
