@@ -125,7 +125,7 @@ class LexicalArm(ABC):
         # One a thread. Whoever has it leaves it at 0 and gives it back; an error loses it.
         sums = self._scratch.__dict__.pop("sums", None) or Sums(self.products)
         for (postings, saturation), weight in known:
-            (sums.add if weight > 0.0 else sums.lower)(postings, saturation, weight)
+            sums.add(postings, saturation, weight)
         beside = sums.shares(also, total)
         passing = None if among is None else among.mask.view(np.uint8)
         rows, scores = sums.best(total, ranks, count, passing)

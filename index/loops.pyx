@@ -167,25 +167,19 @@ cdef class Sums:
         del self.running
 
     def add(self, const int32_t[::1] rows, const float[::1] saturation, double weight):
-        """Add `weight` · `saturation` to each of `rows`, none of which stands there twice."""
-        cdef Py_ssize_t size = rows.shape[0]
-        cdef bool fits = size == saturation.shape[0]
-        if size and fits:
-            with nogil:
-                fits = self.running.add(&rows[0], &saturation[0], size, weight)
-        if not fits:
-            raise IndexError("a posting holds a row that the index has not")
+        """Add `weight` · `saturation` to each of `rows`, none of which stands there twice.
 
-    def lower(self, const int32_t[::1] rows, const float[::1] saturation, double weight):
-        """Add `weight` · `saturation`, which are below 0, where `rows` have a sum already.
-
-        No `add` may follow: a sum that is 0 again would count as new.
+        A weight below 0 takes from the rows that have a sum already; those come last, for a sum
+        that is 0 again would count as new.
         """
         cdef Py_ssize_t size = rows.shape[0]
         cdef bool fits = size == saturation.shape[0]
         if size and fits:
             with nogil:
-                fits = self.running.lower(&rows[0], &saturation[0], size, weight)
+                if weight < 0.0:
+                    fits = self.running.lower(&rows[0], &saturation[0], size, weight)
+                else:
+                    fits = self.running.add(&rows[0], &saturation[0], size, weight)
         if not fits:
             raise IndexError("a posting holds a row that the index has not")
 
