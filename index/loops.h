@@ -29,54 +29,65 @@ inline void fetch(const float *row, size_t length) {
 #endif
 }
 
-// Calls found(place) for every value that is `least` or more, ascending. Blocks without any, which
-// are most, cost one comparison for all.
-template <class Value, class Found>
-inline void each_from(const Value *values, size_t size, Value least, Found found) {
-    size_t place = 0;
-    for (; place + 16 <= size; place += 16) {
+// Places of the values that are `least` or more, ascending. Blocks without any, which are most, cost
+// one comparison for all; in the others which ones are cannot be foreseen, so nothing branches there.
+template <class Value>
+inline std::vector<int64_t> places_from(const Value *values, size_t size, Value least) {
+    constexpr size_t BLOCK = 16;
+    std::vector<int64_t> places(16 * BLOCK);
+    size_t held = 0, place = 0;
+    const auto look = [&](size_t end) {
+        if (held + BLOCK > places.size()) places.resize(2 * places.size());
+        for (; place < end; place++) {
+            places[held] = place;
+            held += values[place] >= least;
+        }
+    };
+    while (place + BLOCK <= size) {
         int any = 0;
-        for (int lane = 0; lane < 16; lane++) any |= values[place + lane] >= least;
-        if (!any) continue;
-        for (int lane = 0; lane < 16; lane++)
-            if (values[place + lane] >= least) found(place + lane);
+        for (size_t lane = 0; lane < BLOCK; lane++) any |= values[place + lane] >= least;
+        if (any) look(place + BLOCK);
+        else place += BLOCK;
     }
-    for (; place < size; place++)
-        if (values[place] >= least) found(place);
+    look(size);
+    places.resize(held);
+    return places;
 }
 
-// The `count`-th largest of `size` values, or the least where there are fewer; NaN is no value. One
-// in 32 says where to look for it; with half as many again and twelve to spare, what the sample
+// The `count`-th largest of more values than that, which are put in another order.
+template <class Value>
+inline Value limit_of(std::vector<Value> &values, size_t count) {
+    std::nth_element(
+        values.begin(), values.begin() + count - 1, values.end(), std::greater<Value>());
+    return values[count - 1];
+}
+
+// Places of the `count` largest values, ascending, and of all that equal the last of them; NaN is no
+// value. One in 32 says where to look; with half as many again and twelve to spare, what the sample
 // proposes holds the wanted number but for one search in thousands, which then looks at all.
 template <class Value>
-inline Value limit_of(const Value *values, size_t size, size_t count) {
+inline std::vector<int64_t> nearest(const Value *values, size_t size, size_t count) {
     constexpr size_t SAMPLED = 32, SPARE = 12;
     constexpr Value LEAST = -std::numeric_limits<Value>::infinity();
-    if (count >= size) return LEAST;
-    const auto largest = [](std::vector<Value> &of, size_t place) {
-        std::nth_element(of.begin(), of.begin() + place - 1, of.end(), std::greater<Value>());
-        return of[place - 1];
-    };
+    if (!count) return {};
     std::vector<Value> likely;
-    likely.reserve(size / SAMPLED + 1);
+    Value from = LEAST;
     const size_t place = count / SAMPLED * 3 / 2 + SPARE;
-    for (size_t at = 0; at < size; at += SAMPLED)
-        if (values[at] >= LEAST) likely.push_back(values[at]);
-    const Value from = place < likely.size() ? largest(likely, place) : LEAST;
-    const auto look = [&](Value least) {
-        likely.clear();
-        each_from(values, size, least, [&](size_t at) { likely.push_back(values[at]); });
-        return likely.size() >= count;
-    };
-    return look(from) || look(LEAST) ? largest(likely, count) : LEAST;
-}
-
-// Places of the `count` largest values, ascending, and of all that equal the last of them.
-inline std::vector<int64_t> nearest(const float *values, size_t size, size_t count) {
-    std::vector<int64_t> places;
-    if (count)
-        each_from(values, size, limit_of(values, size, count),
-                  [&](size_t place) { places.push_back(place); });
+    if (count < size && place < size / SAMPLED) {
+        for (size_t at = 0; at < size; at += SAMPLED)
+            if (values[at] >= LEAST) likely.push_back(values[at]);
+        if (place < likely.size()) from = limit_of(likely, place);
+    }
+    auto places = places_from(values, size, from);
+    if (places.size() < count && from > LEAST) places = places_from(values, size, LEAST);
+    if (places.size() <= count) return places;
+    likely.clear();
+    for (const int64_t at : places) likely.push_back(values[at]);
+    const Value limit = limit_of(likely, count);
+    places.erase(
+        std::remove_if(
+            places.begin(), places.end(), [&](int64_t at) { return values[at] < limit; }),
+        places.end());
     return places;
 }
 
@@ -93,23 +104,29 @@ template <class Row>
 inline std::vector<Placed> best(
     const Row *rows, const double *scores, size_t size, const int64_t *ranks, size_t count) {
     std::vector<Placed> placed;
-    if (!count) return placed;
     // All that tie with the last one compete for its place by rank.
-    each_from(scores, size, limit_of(scores, size, count), [&](size_t place) {
+    for (const int64_t place : nearest(scores, size, count))
         placed.push_back({scores[place], ranks[rows[place]], rows[place]});
-    });
     std::sort(placed.begin(), placed.end());
     if (placed.size() > count) placed.resize(count);
     return placed;
 }
 
-// For each of `rows` whether it is not `among` those.
+// For each of `rows` whether it is not `among` those: a hash table that is a quarter full.
 inline void absent(
     const int64_t *rows, size_t size, const int64_t *among, size_t others, uint8_t *found) {
-    std::vector<int64_t> known(among, among + others);
-    std::sort(known.begin(), known.end());
-    for (size_t place = 0; place < size; place++)
-        found[place] = !std::binary_search(known.begin(), known.end(), rows[place]);
+    constexpr int64_t NONE = -1;
+    size_t bits = 4;
+    while (size_t{1} << bits < 4 * others) bits++;
+    std::vector<int64_t> known(size_t{1} << bits, NONE);
+    const auto place_of = [&](int64_t row) {
+        // Times 2^64 over the golden ratio, numbers in a row lie far apart (Knuth).
+        size_t place = static_cast<uint64_t>(row) * 0x9E3779B97F4A7C15u >> (64 - bits);
+        while (known[place] != row && known[place] != NONE) place = (place + 1) & (known.size() - 1);
+        return place;
+    };
+    for (size_t place = 0; place < others; place++) known[place_of(among[place])] = among[place];
+    for (size_t place = 0; place < size; place++) found[place] = known[place_of(rows[place])] == NONE;
 }
 
 // Two rising curves, straight between the knots (two or more) and flat beyond them. These few
