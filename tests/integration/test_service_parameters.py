@@ -64,12 +64,12 @@ async def test_alpha_weighs_the_arms_and_says_what_it_costs(client: httpx.AsyncC
 
 
 @pytest.mark.parametrize("name", ["alpha", "min_relevance"])
-@pytest.mark.parametrize("value", ["-0.01", "1.01", "nan", "inf", "-inf", "much", "", "1e400"])
-async def test_shares_outside_their_range(client: httpx.AsyncClient, name: str, value: str) -> None:
-    response = await client.get("/v1/search", params={"q": "kettle", name: value})
-    assert response.status_code == 422
-    body = ProblemAnswer.model_validate_json(response.content)
-    assert (body.code, body.errors[0].pointer) == ("invalid_parameter", f"#/{name}")
+async def test_shares_outside_their_range(client: httpx.AsyncClient, name: str) -> None:
+    for value in ("-0.01", "1.01", "nan", "inf", "-inf", "much", "", "1e400"):
+        response = await client.get("/v1/search", params={"q": "kettle", name: value})
+        assert response.status_code == 422, value
+        body = ProblemAnswer.model_validate_json(response.content)
+        assert (body.code, body.errors[0].pointer) == ("invalid_parameter", f"#/{name}")
 
 
 async def test_alpha_without_two_arms(client: httpx.AsyncClient) -> None:
