@@ -73,7 +73,7 @@ inline std::vector<int64_t> nearest(const Value *values, size_t size, size_t cou
     std::vector<Value> likely;
     Value from = LEAST;
     const size_t place = count / SAMPLED * 3 / 2 + SPARE;
-    if (count < size && place < size / SAMPLED) {
+    if (place < size / SAMPLED) {
         for (size_t at = 0; at < size; at += SAMPLED)
             if (values[at] >= LEAST) likely.push_back(values[at]);
         if (place < likely.size()) from = limit_of(likely, place);
@@ -112,10 +112,10 @@ inline std::vector<Placed> best(
     return placed;
 }
 
-// For each of `rows` whether it is not `among` those: a hash table that is a quarter full.
+// For each of `rows` whether it is not `among` those, by a hash table that is at most a quarter full.
 inline void absent(
     const int64_t *rows, size_t size, const int64_t *among, size_t others, uint8_t *found) {
-    constexpr int64_t NONE = -1;
+    constexpr int64_t NONE = std::numeric_limits<int64_t>::min();  // no row
     size_t bits = 4;
     while (size_t{1} << bits < 4 * others) bits++;
     std::vector<int64_t> known(size_t{1} << bits, NONE);

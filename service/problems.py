@@ -180,7 +180,7 @@ def from_http(request: Request, error: HTTPException) -> Problem:
     if error.status_code == 404:
         return not_found(request.scope["path"])
     if error.status_code == 405:
-        return method_not_allowed(request)
+        return method_not_allowed(request, error)
     code = f"http_{error.status_code}"
     return Problem(error.status_code, code, f"{error.detail}.", headers=error.headers or {})
 
@@ -190,11 +190,11 @@ def not_found(path: str) -> Problem:
     return Problem(404, "not_found", f"There is no {quote(path[:200])}; /docs lists every route.")
 
 
-def method_not_allowed(request: Request) -> Problem:
+def method_not_allowed(request: Request, error: HTTPException) -> Problem:
     """405, with `Allow` naming every method of the path.
 
-    The router names those of the first route that fits, so all routes are asked again. (The OpenAPI
-    document knows them, too, but whoever is the first to want it waits a fifth of a second.)
+    The router names those of the first route that fits, so all routes are asked again. The OpenAPI
+    document would know them, but whoever is the first to want it holds everybody up.
     """
     routes: Sequence[BaseRoute] = request.app.routes
     scopes = ({**request.scope, "method": method} for method in _METHODS)
@@ -204,6 +204,7 @@ def method_not_allowed(request: Request) -> Problem:
         if any(route.matches(scope)[0] is Match.FULL for route in routes)
     }
     allowed = ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
+    allowed = allowed or (error.headers or {}).get("Allow", "")
     detail = f"{request.method[:20]} is not allowed here; allowed: {allowed}."
     return Problem(405, "method_not_allowed", detail, headers={"Allow": allowed})
 

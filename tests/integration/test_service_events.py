@@ -207,7 +207,7 @@ async def test_wrong_events_are_refused_whole(app: FastAPI, kept: Path) -> None:
         for value, pointers in WRONG:
             problem = refused(await client.post("/v1/events", json=value), 422, "invalid_parameter")
             wanted = [f"#/{each}".rstrip("/") for each in pointers.split(" ")]
-            assert [fault.pointer for fault in problem.errors] == wanted
+            assert [fault.pointer for fault in problem.errors] == wanted, value
             response = await client.post("/v1/events", json=[CLICK, value])
             problem = refused(response, 422, "invalid_parameter")
             assert problem.errors[0].pointer == f"#/1/{pointers.split(' ')[0]}".rstrip("/")

@@ -69,7 +69,8 @@ async def test_shares_outside_their_range(client: httpx.AsyncClient, name: str) 
         response = await client.get("/v1/search", params={"q": "kettle", name: value})
         assert response.status_code == 422, value
         body = ProblemAnswer.model_validate_json(response.content)
-        assert (body.code, body.errors[0].pointer) == ("invalid_parameter", f"#/{name}")
+        told = body.code, body.errors[0].pointer
+        assert told == ("invalid_parameter", f"#/{name}"), value
 
 
 async def test_alpha_without_two_arms(client: httpx.AsyncClient) -> None:

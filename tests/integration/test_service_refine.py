@@ -103,9 +103,9 @@ async def test_wrong_wishes_point_at_their_parameter(client: httpx.AsyncClient) 
         ):
             assert response.status_code == 422, (name, value)
             problem = ProblemAnswer.model_validate_json(response.content)
-            assert problem.code == "invalid_query"
-            assert [fault.pointer for fault in problem.errors] == [f"#/{name}"]
-            assert says in problem.detail
+            assert problem.code == "invalid_query", (name, value)
+            assert [fault.pointer for fault in problem.errors] == [f"#/{name}"], value
+            assert says in problem.detail, (name, value)
 
 
 async def test_wrong_types_are_refused(client: httpx.AsyncClient) -> None:
@@ -113,8 +113,8 @@ async def test_wrong_types_are_refused(client: httpx.AsyncClient) -> None:
         response = await client.post("/v1/search", json={"q": "kettle", name: value})
         assert response.status_code == 422, (name, value)
         problem = ProblemAnswer.model_validate_json(response.content)
-        assert problem.code == "invalid_parameter"
-        assert {fault.pointer.split("/")[1] for fault in problem.errors} == {name}
+        assert problem.code == "invalid_parameter", (name, value)
+        assert {fault.pointer.split("/")[1] for fault in problem.errors} == {name}, value
 
 
 async def test_a_pinned_hit_says_so(built_index: Path, engine: Engine) -> None:

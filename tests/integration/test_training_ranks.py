@@ -68,23 +68,13 @@ def together(shop: Path, out: Path, *more: str) -> str:
     return done.stderr
 
 
-def test_two_processes_train_one_encoder(shop: Path, chat_endpoint: Any, tmp_path: Path) -> None:
-    from training.mined_pairs import read_mined
-
-    judge = chat_endpoint.judge(tmp_path / "judge.toml")
-    out = tmp_path / "out" / "checkpoint"
-    shares = ("--set", "augment.synthetic_share=0.1", "--set", "mine.depth=4")
-    said = together(shop, out, "--judge", str(judge), *shares)
+def test_two_processes_train_one_encoder(shop: Path, tmp_path: Path) -> None:
+    out = tmp_path / "checkpoint"
+    said = together(shop, out)
     # One of them speaks, and one of them writes.
-    for once in (
-        "recipe tiny, seed 7",
-        "synthetic queries: ",
-        "step 4/4",
-        "mine: ",
-        f"wrote {out}",
-    ):
+    for once in ("recipe tiny, seed 7", "step 4/4", "mine: ", f"wrote {out}"):
         assert said.count(once) == 1, said
-    assert [path.name for path in out.parent.iterdir()] == ["checkpoint"]
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
     manifest = read_manifest(out, "checkpoint", verify=True)
     assert 0 <= manifest.quality["dev_ndcg@10"] <= 1
     stages = json.loads((out / "report.json").read_text())["stages"]
@@ -96,12 +86,24 @@ def test_two_processes_train_one_encoder(shop: Path, chat_endpoint: Any, tmp_pat
         assert [entry["step"] for entry in stages[name]["dev"]] == list(range(steps + 1))
         assert [entry["step"] for entry in stages[name]["separation"]] == list(range(steps + 1))
         assert stages[name]["result_step"] == stages[name]["steps"] == steps
-    # The judge's cache has one owner; what it said reaches the other, or batches would differ.
+
+
+def test_of_two_processes_one_asks_the_judge(
+    shop: Path, chat_endpoint: Any, tmp_path: Path
+) -> None:
+    """Its cache has one owner; what it said reaches the other, or their batches would differ."""
+    from training.mined_pairs import read_mined
+
+    judge = chat_endpoint.judge(tmp_path / "judge.toml")
+    shares = ("--set", "augment.synthetic_share=0.1", "--set", "mine.depth=4")
+    said = together(shop, tmp_path / "checkpoint", "--judge", str(judge), *shares)
+    assert said.count("synthetic queries: ") == said.count("mine: ") == 1
     assert len(chat_endpoint.asked) == len(set(chat_endpoint.asked)) > 0, "no pair is paid twice"
     ids = {p.id: row for row, p in enumerate(read_products(shop / "products.jsonl", "gradus"))}
-    pairs = read_mined(out / "mined.parquet", ids)
+    pairs = read_mined(tmp_path / "checkpoint" / "mined.parquet", ids)
     assert {by.partition(":")[0] for by in pairs.judge} == {"policy", "llm"}
-    assert manifest.parents["judge"].startswith("llm:tiny:")
+    parents = read_manifest(tmp_path / "checkpoint", "checkpoint").parents
+    assert parents["judge"].startswith("llm:tiny:")
 
 
 def test_what_one_makes_is_given_to_all() -> None:

@@ -31,12 +31,28 @@ def test_the_best_are_those_that_sorting_finds(size, count, values, ascending, s
     assert own.tolist() == scores[order].tolist()
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.integers(1, 6000), st.integers(1, 300), st.integers(0, 2**32 - 1))
-def test_the_nearest_are_all_that_reach_the_last_of_them(size, count, seed):
-    sums = np.random.default_rng(seed).integers(0, 40, size).astype(np.float32)
-    limit = sorted(sums.tolist())[-min(count, size)]
-    assert nearest(sums, count).tolist() == np.flatnonzero(sums >= limit).tolist()
+@settings(max_examples=200, deadline=None)
+@given(
+    st.integers(1, 6000),
+    st.integers(0, 500),
+    st.sampled_from([1, 5, 10**6]),
+    st.sampled_from(["anyhow", "rising", "sampled high", "sampled low"]),
+    st.sampled_from([0.0, 0.01, 0.9]),
+    st.integers(0, 2**32 - 1),
+)
+def test_nearest_are_the_largest_and_all_that_tie_with_the_last(
+    size, count, levels, order, unknown, seed
+):
+    rng = np.random.default_rng(seed)
+    sums = rng.integers(0, levels, size).astype(np.float32)
+    if order == "rising":
+        sums.sort()
+    elif order != "anyhow":  # one in 32 says where to look, and misleads here
+        sums[(np.arange(size) % 32 == 0) == (order == "sampled high")] += levels
+    sums[rng.random(size) < unknown] = np.nan
+    known = np.sort(sums[~np.isnan(sums)])[::-1]
+    least = known[min(count, len(known)) - 1] if count and len(known) else np.inf
+    assert nearest(sums, count).tolist() == np.flatnonzero(sums >= least).tolist()
 
 
 @pytest.mark.parametrize("count", [300, 400])
